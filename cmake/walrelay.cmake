@@ -1,0 +1,39 @@
+# walrelay_library(NAME sources… LINKS libraries…): one static library a folder of src/.
+# walrelay_test(NAME sources… LINKS libraries… [LABEL unit|pg|kafka|e2e]): one test program, a CTest test.
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(walrelay_flags INTERFACE)
+target_compile_options(walrelay_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+  -fstack-protector-strong $<$<CONFIG:Release,RelWithDebInfo>:-D_FORTIFY_SOURCE=2>)
+target_link_options(walrelay_flags INTERFACE -Wl,-z,relro,-z,now)
+target_include_directories(walrelay_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+if(SANITIZE)
+  target_compile_options(walrelay_flags INTERFACE -fsanitize=${SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(walrelay_flags INTERFACE -fsanitize=${SANITIZE})
+endif()
+
+function(walrelay_library name)
+  cmake_parse_arguments(arg "" "" "LINKS" ${ARGN})
+  add_library(walrelay_${name} STATIC ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(walrelay_${name} PUBLIC walrelay_flags ${arg_LINKS})
+endfunction()
+
+function(walrelay_test name)
+  cmake_parse_arguments(arg "" "LABEL" "LINKS" ${ARGN})
+  if(NOT arg_LABEL)
+    set(arg_LABEL unit)
+  endif()
+  add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE walrelay_flags ${arg_LINKS} GTest::gmock_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
+  if(NOT arg_LABEL STREQUAL unit)
+    # One server, two cores: tests that load it run one at a time.
+    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK stack)
+  endif()
+endfunction()

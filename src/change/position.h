@@ -1,0 +1,51 @@
+// Where we are: the identity of a stream, and the position record that says up to where Kafka has everything.
+//
+// The record is written to the topic __walrelay_positions (key: the slot's name) and read at start. Its JSON form, and
+// that of the Connect offset, are made by kafka/position_codec. DESIGN.md §2 says what may be concluded from it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "change/lsn.h"
+
+namespace walrelay {
+
+// Which history LSNs belong to. Two positions compare only within one epoch.
+struct Epoch {
+  std::string system_identifier;  // IDENTIFY_SYSTEM's systemid, as text.
+  uint32_t timeline = 0;
+  Lsn incarnation{};  // The slot's consistent point, or its confirmed_flush when we adopted it.
+  bool operator==(const Epoch&) const = default;
+};
+
+// Where one topic's partitions stood: next[p] is the offset after the last record of ours that is covered, or the
+// partition's end when we first touched it.
+struct TopicPosition {
+  std::vector<int64_t> next;  // One entry a partition; its size pins the partition count. -1: never looked at.
+  bool operator==(const TopicPosition&) const = default;
+};
+
+enum class PositionPhase {
+  kSnapshotIntent,  // Acknowledged before CREATE_REPLICATION_SLOT; a restart that finds it starts over.
+  kStreaming,
+};
+
+struct PositionRecord {
+  int version = 1;  // Of this format. A newer one is refused.
+  PositionPhase phase = PositionPhase::kStreaming;
+  std::string slot;
+  Epoch epoch;
+  Lsn end_lsn{};                 // Everything that committed before it is acknowledged by Kafka.
+  Lsn last_commit_lsn{};         // End LSN of the last COMMIT or non-transactional message: first part of `sequence`. 0: none yet.
+  std::string options_hash;      // Of the options that shape the stream; hex.
+  std::map<std::string, TopicPosition> topics;
+  std::optional<int64_t> connect_offset;  // Offset of our last record in the Connect offsets topic.
+  int64_t written_at_ms = 0;     // For people only.
+  bool operator==(const PositionRecord&) const = default;
+};
+
+}  // namespace walrelay
