@@ -1,0 +1,136 @@
+#include "app/exit_code.h"
+
+#include <absl/strings/cord.h>
+
+#include <array>
+#include <optional>
+
+#include "base/check.h"
+
+namespace walrelay::app {
+namespace {
+
+constexpr char kPayloadUrl[] = "walrelay/exit-code";
+
+constexpr std::array kTable = {
+    ExitCodeText{ExitCode::kOk, "ok", "done, or stopped as asked"},
+    ExitCodeText{ExitCode::kUnknown, "unknown", "an error without a code of its own"},
+    ExitCodeText{ExitCode::kUsage, "usage", "the command line or the configuration is wrong"},
+    ExitCodeText{ExitCode::kNotConfirmed, "not-confirmed",
+                 "a destructive command was not confirmed; nothing was done"},
+    ExitCodeText{ExitCode::kSourceUnreachable, "source-unreachable",
+                 "the source database does not answer"},
+    ExitCodeText{ExitCode::kSourceRefused, "source-refused",
+                 "the source refused us: password, role, database or privilege"},
+    ExitCodeText{ExitCode::kSourceUnsuitable, "source-unsuitable",
+                 "the source cannot be captured: wal_level, version, standby"},
+    ExitCodeText{ExitCode::kSlotMissing, "slot-missing", "the replication slot does not exist"},
+    ExitCodeText{ExitCode::kSlotLost, "slot-lost",
+                 "the slot was invalidated or its WAL removed; changes are gone"},
+    ExitCodeText{ExitCode::kSlotAhead, "slot-ahead",
+                 "the slot is past our position; the changes between are gone"},
+    ExitCodeText{ExitCode::kSlotInUse, "slot-in-use", "another session uses the slot"},
+    ExitCodeText{ExitCode::kSlotUnsuitable, "slot-unsuitable",
+                 "the slot has another plugin, database or kind, or its name is taken"},
+    ExitCodeText{ExitCode::kPublicationMissing, "publication-missing",
+                 "the publication does not exist"},
+    ExitCodeText{ExitCode::kPublicationUnsuitable, "publication-unsuitable",
+                 "the publication cannot be made or does not hold what is asked for"},
+    ExitCodeText{ExitCode::kReplicaIdentity, "replica-identity",
+                 "publishing a table would make UPDATE and DELETE on it fail in the application"},
+    ExitCodeText{ExitCode::kKafkaUnreachable, "kafka-unreachable", "no broker answers"},
+    ExitCodeText{ExitCode::kKafkaRefused, "kafka-refused",
+                 "Kafka refused us: login, ACL, topic or a fatal error"},
+    ExitCodeText{ExitCode::kRecordTooLarge, "record-too-large",
+                 "a record is larger than Kafka takes"},
+    ExitCodeText{ExitCode::kRecordsGone, "records-gone",
+                 "Kafka removed records that a sink has not read"},
+    ExitCodeText{ExitCode::kDataLoss, "data-loss", "the stream cannot be decoded or has a gap"},
+    ExitCodeText{ExitCode::kPositionMismatch, "position-mismatch",
+                 "the stored position contradicts the slot, the topics or the server"},
+    ExitCodeText{ExitCode::kEpochMismatch, "epoch-mismatch",
+                 "this is another, a restored or a failed-over server"},
+    ExitCodeText{ExitCode::kOptionsChanged, "options-changed",
+                 "options that shape the stream differ from those it was written with"},
+    ExitCodeText{ExitCode::kSinkUnreachable, "sink-unreachable",
+                 "the lake or target database does not answer"},
+    ExitCodeText{ExitCode::kSinkConflict, "sink-conflict",
+                 "somebody else moved the sink's progress, or two tables meet in one"},
+    ExitCodeText{ExitCode::kSinkRefused, "sink-refused",
+                 "the lake or target database refused a row or a table"},
+};
+
+absl::StatusCode StatusCodeFor(ExitCode code) {
+  switch (code) {
+    case ExitCode::kSourceUnreachable:
+    case ExitCode::kSlotInUse:
+    case ExitCode::kKafkaUnreachable:
+    case ExitCode::kSinkUnreachable:
+      return absl::StatusCode::kUnavailable;
+    case ExitCode::kSlotLost:
+    case ExitCode::kSlotAhead:
+    case ExitCode::kRecordsGone:
+    case ExitCode::kDataLoss:
+      return absl::StatusCode::kDataLoss;
+    case ExitCode::kUsage:
+      return absl::StatusCode::kInvalidArgument;
+    case ExitCode::kOk:
+    case ExitCode::kUnknown:
+    case ExitCode::kNotConfirmed:
+    case ExitCode::kSourceRefused:
+    case ExitCode::kSourceUnsuitable:
+    case ExitCode::kSlotMissing:
+    case ExitCode::kSlotUnsuitable:
+    case ExitCode::kPublicationMissing:
+    case ExitCode::kPublicationUnsuitable:
+    case ExitCode::kReplicaIdentity:
+    case ExitCode::kKafkaRefused:
+    case ExitCode::kRecordTooLarge:
+    case ExitCode::kPositionMismatch:
+    case ExitCode::kEpochMismatch:
+    case ExitCode::kOptionsChanged:
+    case ExitCode::kSinkConflict:
+    case ExitCode::kSinkRefused:
+      return absl::StatusCode::kFailedPrecondition;
+  }
+  return absl::StatusCode::kInternal;
+}
+
+std::optional<ExitCode> Attached(const absl::Status& status) {
+  const auto payload = status.GetPayload(kPayloadUrl);
+  if (!payload) return std::nullopt;
+  const std::string digits(*payload);
+  int number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return ExitCode{number};
+}
+
+}  // namespace
+
+std::span<const ExitCodeText> ExitCodeTable() { return kTable; }
+
+absl::Status ExitError(ExitCode code, absl::StatusCode status_code, std::string_view message) {
+  CHECK(status_code != absl::StatusCode::kOk);
+  return WithExitCode(absl::Status(status_code, {message.data(), message.size()}), code);
+}
+
+absl::Status ExitError(ExitCode code, std::string_view message) {
+  return ExitError(code, StatusCodeFor(code), message);
+}
+
+absl::Status WithExitCode(absl::Status status, ExitCode code) {
+  if (!status.ok() && !Attached(status)) {
+    status.SetPayload(kPayloadUrl, absl::Cord(std::to_string(static_cast<int>(code))));
+  }
+  return status;
+}
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  if (status.ok() || absl::IsCancelled(status)) return ExitCode::kOk;
+  if (const auto code = Attached(status)) return *code;
+  if (absl::IsInvalidArgument(status)) return ExitCode::kUsage;
+  if (absl::IsDataLoss(status)) return ExitCode::kDataLoss;
+  return ExitCode::kUnknown;
+}
+
+}  // namespace walrelay::app
