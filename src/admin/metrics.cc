@@ -1,0 +1,54 @@
+#include "admin/metrics.h"
+
+#include <algorithm>
+
+namespace walrelay::admin {
+namespace {
+
+double SecondsSince(int64_t unix_micros, WallTime now) {
+  if (unix_micros == 0) return 0;
+  return std::max(0.0, static_cast<double>(UnixNanos(now) / 1000 - unix_micros) / 1e6);
+}
+
+}  // namespace
+
+void Metrics::Publish(const CaptureCounters& counters, WallTime now) {
+  const Lsn end = counters.slot ? counters.slot->server_end : kNoLsn;
+  const std::lock_guard lock(mutex_);
+  if (!view_.capture) view_.capture.emplace();
+  view_.capture->counters = counters;
+  view_.capture->published = now;
+  view_.capture->lag.Observe(now, end, counters.position, counters.wal_bytes);
+}
+
+void Metrics::Publish(std::string_view stage, int worker, const SinkCounters& counters,
+                      WallTime now) {
+  const std::lock_guard lock(mutex_);
+  view_.sinks[std::string(stage)].workers[worker] = {.counters = counters, .published = now};
+}
+
+MetricsView Metrics::Read() const {
+  const std::lock_guard lock(mutex_);
+  return view_;
+}
+
+std::optional<uint64_t> LagBytes(const CaptureCounters& counters) {
+  if (!counters.slot) return std::nullopt;
+  const Lsn end = std::max(counters.slot->server_end, counters.received);
+  return end > counters.position ? Number(end) - Number(counters.position) : 0;
+}
+
+double LagSeconds(const CaptureView& capture, WallTime now) {
+  const double behind = std::chrono::duration<double>(capture.lag.Behind(now)).count();
+  return std::max(behind, SecondsSince(capture.counters.oldest_open_commit_micros, now));
+}
+
+double LagSeconds(const SinkView& sink, WallTime now) {
+  double lag = 0;
+  for (const auto& [id, worker] : sink.workers) {
+    lag = std::max(lag, SecondsSince(worker.counters.oldest_waiting_micros, now));
+  }
+  return lag;
+}
+
+}  // namespace walrelay::admin

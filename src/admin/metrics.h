@@ -1,0 +1,74 @@
+// The numbers of all stages as Prometheus text, and what they say about health.
+//
+// Stages publish copies of their counters (admin/counters.h) about once a second; a scrape builds
+// metric families from the copies and serializes them. Nothing is cached in between, so a scrape
+// shows one moment of each stage. Lag in seconds keeps growing while a stage hangs: it is computed
+// at the scrape, from the oldest open commit, not from the last event that happened to arrive.
+// Thread-safe; Publish() copies under a short lock. Cannot fail.
+// Source: OPTIONS.md §4 (Debezium's numbers and what they miss); Prometheus' naming conventions,
+// text format 0.0.4.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/counters.h"
+#include "admin/lag_clock.h"
+#include "admin/status_board.h"
+#include "base/clock.h"
+
+namespace walrelay::admin {
+
+// The newest numbers of the capture loop.
+struct CaptureView {
+  CaptureCounters counters;
+  LagClock lag;
+  WallTime published{};
+};
+
+// The newest numbers of one sink, one entry a worker.
+struct SinkWorkerView {
+  SinkCounters counters;
+  WallTime published{};
+};
+struct SinkView {
+  std::map<int, SinkWorkerView> workers;
+};
+
+struct MetricsView {
+  std::optional<CaptureView> capture;
+  std::map<std::string, SinkView> sinks;  // By stage name.
+};
+
+class Metrics {
+ public:
+  // Called by the capture loop. Call it also while waiting, so that the loop is seen to be alive.
+  void Publish(const CaptureCounters& counters, WallTime now = WallNow());
+  // Called by worker `worker` (0, 1, …) of sink `stage` ("lake", "target").
+  void Publish(std::string_view stage, int worker, const SinkCounters& counters,
+               WallTime now = WallNow());
+
+  MetricsView Read() const;
+
+ private:
+  mutable std::mutex mutex_;
+  MetricsView view_;
+};
+
+// The bytes that not yet acknowledged WAL takes, by the newest sample of the server's end; none
+// before the first.
+std::optional<uint64_t> LagBytes(const CaptureCounters& counters);
+// 0 when everything is acknowledged; never negative, whatever the clocks say.
+double LagSeconds(const CaptureView& capture, WallTime now);
+double LagSeconds(const SinkView& sink, WallTime now);
+
+// The whole page of /metrics. `pipeline` and `version` go into walrelay_info. Pure but for the
+// process' own numbers, which it reads from /proc/self.
+std::string MetricsPage(const MetricsView& view, const std::vector<StageStatus>& stages,
+                        std::string_view pipeline, std::string_view version, WallTime now);
+
+}  // namespace walrelay::admin
