@@ -1,0 +1,69 @@
+// Reads partitions that we assign by hand, from offsets that the caller keeps.
+//
+// Offsets live in the sink's own database (DESIGN.md §2, link B): nothing is stored or reset in
+// Kafka. Poll() gives the messages of each partition in order, each at most once per assignment,
+// never one below the offset asked for. Errors: DataLoss when a partition no longer has the offset
+// that is next, FailedPrecondition when a topic is gone or access is refused. Lost connections are
+// no error: Poll() returns nothing and unreachable_since() says since when. One thread: the sink
+// worker's. The destructor leaves without waiting for commits. Source: DESIGN.md §2, §6;
+// PROTOCOL.md §3.8, §3.9.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "change/record.h"
+#include "kafka/client.h"
+#include "kafka/client_options.h"
+#include "kafka/message.h"
+
+namespace walrelay::kafka {
+
+class Consumer {
+ public:
+  // `group` names us where Kafka shows offsets (CommitForDashboards); nothing depends on it. Memory
+  // for messages that are read ahead: queued.max.messages.kbytes. Does not wait for a broker.
+  static absl::StatusOr<std::unique_ptr<Consumer>> Open(const ClientOptions& user,
+                                                        const std::string& group);
+  ~Consumer();
+
+  // Replaces the assignment: each partition is read from its next offset on. Messages not polled
+  // yet are dropped.
+  absl::Status Assign(const std::map<TopicPartition, int64_t>& next);
+  // Adds partitions; the others go on where they are.
+  absl::Status Add(const std::map<TopicPartition, int64_t>& next);
+  // Stops and restarts the delivery of partitions (a parked table) without losing their place.
+  absl::Status Pause(const TopicPartition& partition);
+  absl::Status Resume(const TopicPartition& partition);
+
+  // The next message, waiting up to `limit` for one; nullopt when none came. Call at least every
+  // few minutes.
+  absl::StatusOr<std::optional<Message>> Poll(std::chrono::milliseconds limit);
+
+  // Tells Kafka where we are, for lag dashboards only: asynchronous, best effort.
+  void CommitForDashboards(const std::map<TopicPartition, int64_t>& next);
+
+  // Since when no broker is connected; nullopt while one is.
+  std::optional<SteadyTime> unreachable_since() const { return client_.disconnected_since(); }
+  std::string last_error() const { return client_.last_error(); }
+
+ private:
+  explicit Consumer(Client client) : client_(std::move(client)) {}
+  bool Advance(const rd_kafka_message_t& message);
+  absl::Status Reassign();
+  absl::Status Take(const rd_kafka_message_t& message);
+  absl::Status OffsetGone(const TopicPartition& partition, int64_t offset);
+
+  Client client_;
+  std::map<TopicPartition, int64_t> next_;  // The offset after the last message polled.
+  std::map<TopicPartition, int64_t>::iterator last_ =
+      next_.end();  // Messages come in runs of one partition.
+};
+
+}  // namespace walrelay::kafka

@@ -1,0 +1,37 @@
+// Finds the newest record of a key in a compacted topic: our position, or the Connect offset.
+//
+// Source: DESIGN.md §2.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "kafka/client_options.h"
+#include "kafka/log_reader.h"
+
+namespace walrelay::kafka {
+
+struct OwnedRecord {
+  int32_t partition = 0;
+  int64_t offset = 0;
+  int64_t timestamp_ms = 0;
+  std::string key;
+  std::optional<std::string> value;  // None: a tombstone, the key was deleted.
+};
+
+// The newest record with this key over all partitions of the topic (by timestamp where several have
+// one); nullopt when there is none or no such topic. Reads from the end backwards, so that a long
+// topic costs little. Give one LogReader to several look-ups: connecting is the larger part. Errors
+// as LogReader's.
+absl::StatusOr<std::optional<OwnedRecord>> ReadLast(
+    LogReader& reader, std::string_view topic, std::string_view key,
+    std::chrono::milliseconds limit = LogReader::kLimit);
+absl::StatusOr<std::optional<OwnedRecord>> ReadLast(
+    const ClientOptions& user, std::string_view topic, std::string_view key,
+    std::chrono::milliseconds limit = LogReader::kLimit);
+
+}  // namespace walrelay::kafka

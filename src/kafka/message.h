@@ -1,0 +1,27 @@
+// One consumed message, owned.
+#pragma once
+
+#include <utility>
+
+#include "change/record.h"
+#include "kafka/handles.h"
+
+namespace walrelay::kafka {
+
+// Move-only. Views that record() returns hold as long as the Message, wherever it is moved to, and
+// its client live.
+class Message {
+ public:
+  explicit Message(KafkaMessage message) : message_(std::move(message)) {}
+
+  ConsumedRecord record() const;
+  int32_t partition() const { return message_->partition; }
+  int64_t offset() const { return message_->offset; }
+  // Bytes of key and value.
+  size_t size() const { return message_->key_len + message_->len; }
+
+ private:
+  KafkaMessage message_;
+};
+
+}  // namespace walrelay::kafka
