@@ -1,0 +1,98 @@
+// The configuration of one pipeline, complete and checked.
+//
+// Layers, later ones win: the configuration file (TOML) or, when none is given, the built-in
+// pipeline; the environment (WALRELAY_SOURCE_DATABASE_HOSTNAME); --set source.database.hostname=….
+// Then ${file:…}, ${env:…} and ${directory:…} are replaced by what they name. Words are not
+// invented: [source] takes Debezium's and Connect's option names, [kafka] librdkafka's, [lake] and
+// [target] libpq connection strings. An unknown key, a wrong value and an option that is not built
+// yet are InvalidArgument, with the place (file and line) and the nearest name; nothing is ignored
+// silently. Values of secret options never stand in a message. Typed views: capture_options.h,
+// envelope_options.h. Source: DESIGN.md §7; OPTIONS.md §1.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace walrelay::app {
+
+// Option name to value, as text.
+using Settings = std::map<std::string, std::string>;
+
+enum class Delivery { kAtLeastOnce };
+
+struct PipelineSettings {
+  std::string name = "postgres-source-connector";  // As Connect's connector name: REST path, key of
+                                                   // the offset record.
+  std::string compat = "2.5.0.Final";              // A version that envelope::ParseCompat knows.
+  Delivery delivery = Delivery::kAtLeastOnce;
+  std::string offset_storage_topic =
+      "connect_offsets";  // Where Debezium's own offset record is written.
+  std::chrono::milliseconds offset_flush_interval{60'000};
+};
+
+struct SinkSettings {
+  std::string connection;                 // A libpq connection string; holds the password.
+  std::string table_format = "${table}";  // May hold ${schema} and ${table}.
+};
+
+struct AdminSettings {
+  std::string listen = "127.0.0.1:8083";  // host:port; empty: no HTTP.
+  bool allow_remote =
+      false;  // Must be set before `listen` may name an address other than loopback.
+};
+
+struct LogSettings {
+  std::string level = "info";
+  std::string format = "text";
+};
+
+struct Config {
+  std::string file;  // Empty: the built-in configuration.
+  PipelineSettings pipeline;
+  Settings source;  // What was given, not the defaults; empty: no [source], only `apply` can run.
+  Settings kafka;
+  std::optional<SinkSettings> lake;
+  std::optional<SinkSettings> target;
+  AdminSettings admin;
+  LogSettings log;
+
+  // Where "section.key" was given: "walrelay.toml:12", "WALRELAY_KAFKA_LINGER_MS", "--set",
+  // "built-in configuration".
+  std::map<std::string, std::string> origin;
+  // Options that were given and mean nothing here, and what we read differently from Debezium: one
+  // line each, for the log at start.
+  std::vector<std::string> notices;
+};
+
+// What a configuration is made from.
+struct ConfigInputs {
+  std::optional<std::string> file;       // Path of a TOML file.
+  std::vector<std::string> environment;  // "NAME=value", all of the process' environment.
+  std::vector<std::string> sets;         // "section.key=value" of each --set.
+};
+
+// Reads the file and whatever the values refer to; connects to nothing.
+absl::StatusOr<Config> LoadConfig(const ConfigInputs& inputs);
+
+// The same from the text of a file; `file_name` is what messages call it. No text: the built-in
+// configuration.
+absl::StatusOr<Config> ParseConfig(std::optional<std::string_view> toml, std::string_view file_name,
+                                   const ConfigInputs& inputs);
+
+// The [source] options as Connect's REST interface shows a connector's configuration: with `name`
+// and `connector.class`, secrets as "********".
+Settings PublicConnectorConfig(const Config& config);
+
+// Every setting as "section.key" to value, secrets and the passwords in connection strings as
+// "********".
+Settings PublicSettings(const Config& config);
+
+}  // namespace walrelay::app
