@@ -1,0 +1,14 @@
+// What the source's handling modes say about records that carry no schema block.
+#pragma once
+
+namespace walrelay::apply {
+
+// How values are written where no schema block says it (schemas off): the source's handling modes.
+struct SchemalessFormat {
+  bool decimals_are_text = false;  // decimal.handling.mode = string: text, not base64.
+  bool times_are_adaptive =
+      true;             // time.precision.mode = adaptive: milliseconds up to precision 3.
+  int time_digits = 6;  // Otherwise: 3 (connect), 6, 9 fractional digits for time and timestamp.
+};
+
+}  // namespace walrelay::apply

@@ -1,0 +1,104 @@
+// Writes records of Kafka into a lake or a target: rows and progress in one transaction.
+//
+// Exactly once: the next offset of every partition is kept in the sink's own database and moves in
+// the same transaction as the rows, by compare-and-set. Records below it have been applied and are
+// dropped. Errors: after any of them throw the Sink away and open a new one, which reads the
+// progress again.
+//   Unavailable         server gone, or another process holds this sink: try again later
+//   Aborted             deadlock or serialization failure: repeat
+//   Unknown             the connection was lost during COMMIT: open a new Sink; its progress tells
+//   FailedPrecondition  somebody else moved the progress; a table or row that cannot be applied: an
+//   operator acts
+// Records that cannot be read are no error: they go to walrelay.dead_letters in the same
+// transaction. Not thread-safe: one thread a Sink. Every call ends within the limits set, see
+// SinkOptions. Source: DESIGN.md §2 "Link B", §6.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "apply/schemaless_format.h"
+#include "apply/source_table.h"
+#include "change/record.h"
+#include "pg/connection_options.h"
+
+namespace walrelay::apply {
+
+enum class SinkKind : uint8_t {
+  kLake,    // Raw events in cdc_raw.cdc_events and a mirror in schema cdc_processed.
+  kTarget,  // A mirror in schema public.
+};
+
+struct SinkOptions {
+  pg::ConnectionOptions connection;
+  SinkKind kind = SinkKind::kTarget;
+  std::string pipeline;                          // With `kind`: the identity of progress and lock.
+  std::string topic_prefix;                      // For messages only.
+  std::string target_table_format = "${table}";  // ${schema} and ${table} are replaced.
+  bool raw = true;                               // Lake only: keep the raw events.
+  bool mirror = true;
+  bool exclusive = true;  // Hold the lock. Off where several processes share partitions;
+                          // compare-and-set still guards.
+  std::string unavailable_placeholder = "__debezium_unavailable_value";
+  SchemalessFormat schemaless;
+  std::chrono::milliseconds connect_limit{10'000};
+  std::chrono::milliseconds statement_limit{60'000};
+  std::chrono::milliseconds lock_limit{10'000};
+  // The source's exact types, where it can be reached; may be empty. Nullopt: not known. See
+  // apply/source_catalog.h.
+  std::function<absl::StatusOr<std::optional<SourceTable>>(const std::string& schema,
+                                                           const std::string& table)>
+      source_table;
+};
+
+struct BatchResult {
+  int64_t events = 0;  // Enveloped records that were applied.
+  int64_t tombstones = 0;
+  int64_t repeated = 0;  // Delivered again, and dropped.
+  int64_t dead_letters = 0;
+  int64_t incomplete_rows =
+      0;              // Written without a value that was never sent and is not known here.
+  int64_t bytes = 0;  // Of keys and values applied.
+  std::map<std::string, int64_t> events_by_table;  // "schema.table" of the source.
+  int64_t newest_source_ts_us = 0;                 // Since 1970; 0: none.
+};
+
+class Sink {
+ public:
+  // Connects, prepares schemas, views and the progress table, and takes the lock. Unavailable when
+  // another session holds it; the message says which.
+  static absl::StatusOr<std::unique_ptr<Sink>> Open(SinkOptions options);
+  ~Sink();
+
+  // The next offset of each partition that was ever applied. Waits for a transaction in doubt to
+  // end.
+  absl::StatusOr<std::map<TopicPartition, int64_t>> LoadProgress();
+
+  // Applies records, of each partition in the order of its offsets, in one transaction.
+  absl::StatusOr<BatchResult> Apply(std::span<const ConsumedRecord> batch);
+
+  // Hash of the last record that was applied of a partition, as RecordFingerprint() makes it;
+  // empty: none.
+  std::string_view LastFingerprint(const TopicPartition& partition) const;
+
+  int backend_pid() const;
+
+ private:
+  struct State;
+  explicit Sink(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Tells a topic that was made anew from the one that was read: a hash of key and value.
+std::string RecordFingerprint(const ConsumedRecord& record);
+
+}  // namespace walrelay::apply

@@ -1,0 +1,34 @@
+// What the source's catalog says about a table: the exact types that its copies are given.
+//
+// Optional knowledge: without it types come from the schema block of the records, or from a table
+// that exists.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace walrelay::apply {
+
+struct SourceColumn {
+  std::string name;
+  std::string type;  // As format_type() prints it, domains resolved: "numeric(10,2)", "text[]".
+  bool is_built_in =
+      true;  // Its type (of an array: its element's) is in pg_catalog: every server has it.
+  bool is_enum = false;  // Kept as text: labels may be added at any time.
+  bool operator==(const SourceColumn&) const = default;
+};
+
+struct SourceTable {
+  std::vector<SourceColumn> columns;
+  bool operator==(const SourceTable&) const = default;
+};
+
+// A table by its name in the source.
+struct SourceTableName {
+  std::string schema;
+  std::string table;
+  auto operator<=>(const SourceTableName&) const = default;
+};
+
+}  // namespace walrelay::apply
