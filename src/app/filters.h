@@ -51,12 +51,14 @@ class RegexList {
                                            SharedFilterHealth health);
 
   bool Matches(std::string_view name) const;
-  // The place in the list of the first expression that matches.
-  std::optional<size_t> FirstMatch(std::string_view name) const;
+  // The places in the list of the expressions that match, ascending.
+  std::vector<size_t> AllMatches(std::string_view name) const;
   bool empty() const { return expressions_.empty(); }
 
  private:
   struct Expression;
+  bool MatchesOne(const Expression& expression, std::string_view name) const;
+
   std::vector<std::shared_ptr<const Expression>> expressions_;
   SharedFilterHealth health_;
 };
