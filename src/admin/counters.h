@@ -45,6 +45,7 @@ class TableCounts {
     return tables_[std::string(tables_.size() < kMaxTables ? table : kOthers)];
   }
   const std::map<std::string, OpCounts, std::less<>>& tables() const { return tables_; }
+  TableCounts& operator+=(const TableCounts& other);
 
  private:
   std::map<std::string, OpCounts, std::less<>> tables_;
@@ -65,6 +66,7 @@ struct DurationCounts {
     ++count[i];
     sum_seconds += seconds;
   }
+  DurationCounts& operator+=(const DurationCounts& other);
 };
 
 // The slot and the server's end of WAL, as a query shows them (every 10 s or so, from the catalog

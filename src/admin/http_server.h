@@ -33,7 +33,7 @@ class HttpServer {
  public:
   using Handler = std::function<Response(const Request&)>;
 
-  // Binds at once and serves while `loop` runs.
+  // Binds at once and serves while `loop` runs. The loop outlives the server.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Listen(boost::asio::io_context& loop,
                                                             const ListenOptions& options,
                                                             Handler handler);

@@ -12,6 +12,20 @@ double SecondsSince(int64_t unix_micros, WallTime now) {
 
 }  // namespace
 
+TableCounts& TableCounts::operator+=(const TableCounts& other) {
+  for (const auto& [table, counts] : other.tables()) {
+    OpCounts& sum = Of(table);
+    for (size_t op = 0; op < kOps; ++op) sum.count[op] += counts.count[op];
+  }
+  return *this;
+}
+
+DurationCounts& DurationCounts::operator+=(const DurationCounts& other) {
+  for (size_t i = 0; i < count.size(); ++i) count[i] += other.count[i];
+  sum_seconds += other.sum_seconds;
+  return *this;
+}
+
 void Metrics::Publish(const CaptureCounters& counters, WallTime now) {
   const Lsn end = counters.slot ? counters.slot->server_end : kNoLsn;
   const std::lock_guard lock(mutex_);
@@ -49,6 +63,29 @@ double LagSeconds(const SinkView& sink, WallTime now) {
     lag = std::max(lag, SecondsSince(worker.counters.oldest_waiting_micros, now));
   }
   return lag;
+}
+
+SinkCounters Sum(const SinkView& sink) {
+  SinkCounters sum;
+  sum.connected = !sink.workers.empty();
+  for (const auto& [id, worker] : sink.workers) {
+    const SinkCounters& one = worker.counters;
+    sum.events += one.events;
+    sum.batches += one.batches;
+    sum.records += one.records;
+    sum.record_bytes += one.record_bytes;
+    sum.rows += one.rows;
+    sum.dead_letters += one.dead_letters;
+    sum.retries += one.retries;
+    sum.reconnects += one.reconnects;
+    sum.batch_duration += one.batch_duration;
+    sum.apply_delay += one.apply_delay;
+    sum.connected = sum.connected && one.connected;
+    sum.partitions += one.partitions;
+    if (one.lag_records) sum.lag_records = sum.lag_records.value_or(0) + *one.lag_records;
+    sum.last_event_micros = std::max(sum.last_event_micros, one.last_event_micros);
+  }
+  return sum;
 }
 
 }  // namespace walrelay::admin

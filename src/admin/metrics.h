@@ -1,12 +1,11 @@
-// The numbers of all stages as Prometheus text, and what they say about health.
+// The newest numbers of all stages, and the lags that follow from them.
 //
-// Stages publish copies of their counters (admin/counters.h) about once a second; a scrape builds
-// metric families from the copies and serializes them. Nothing is cached in between, so a scrape
-// shows one moment of each stage. Lag in seconds keeps growing while a stage hangs: it is computed
-// at the scrape, from the oldest open commit, not from the last event that happened to arrive.
+// Stages publish copies of their counters (admin/counters.h) about once a second; /metrics and
+// /health are made from the copies when they are asked for. Lag in seconds therefore keeps growing
+// while a stage hangs: it is the age of the oldest open commit, not a number of the last event that
+// happened to arrive.
 // Thread-safe; Publish() copies under a short lock. Cannot fail.
-// Source: OPTIONS.md §4 (Debezium's numbers and what they miss); Prometheus' naming conventions,
-// text format 0.0.4.
+// Source: OPTIONS.md §4 (Debezium's numbers and what they miss).
 #pragma once
 
 #include <map>
@@ -65,10 +64,7 @@ std::optional<uint64_t> LagBytes(const CaptureCounters& counters);
 // 0 when everything is acknowledged; never negative, whatever the clocks say.
 double LagSeconds(const CaptureView& capture, WallTime now);
 double LagSeconds(const SinkView& sink, WallTime now);
-
-// The whole page of /metrics. `pipeline` and `version` go into walrelay_info. Pure but for the
-// process' own numbers, which it reads from /proc/self.
-std::string MetricsPage(const MetricsView& view, const std::vector<StageStatus>& stages,
-                        std::string_view pipeline, std::string_view version, WallTime now);
+// All workers together: counters added up, `connected` only when all are, the newest last event.
+SinkCounters Sum(const SinkView& sink);
 
 }  // namespace walrelay::admin

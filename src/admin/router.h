@@ -53,7 +53,4 @@ Response Respond(const Request& request, const AdminSources& sources, WallTime n
 // Connect's error body.
 Response ErrorResponse(int status, std::string_view message);
 
-// `value`, or "********" where the key or the value itself shows that it holds a secret.
-std::string MaskedValue(std::string_view key, std::string_view value);
-
 }  // namespace walrelay::admin

@@ -22,6 +22,10 @@ enum class State { kStarting, kSnapshot, kStreaming, kWaiting, kStopped, kFailed
 // "starting", "snapshot", …
 std::string_view ToString(State state);
 
+// The stage that reads the source. The others are sinks and bear their configuration section's
+// name.
+inline constexpr std::string_view kCaptureStage = "capture";
+
 struct StageStatus {
   std::string name;  // "capture", "lake", "target".
   State state = State::kStarting;
