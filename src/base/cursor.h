@@ -16,7 +16,7 @@ namespace walrelay {
 
 class Cursor {
  public:
-  explicit Cursor(std::string_view bytes) : rest_(bytes) {}
+  explicit Cursor(std::string_view bytes) : rest_(bytes), size_(bytes.size()) {}
 
   // An integer in network byte order; 0 after a short read.
   template <std::integral T>
@@ -51,18 +51,23 @@ class Cursor {
   // What has not been read.
   std::string_view rest() const { return rest_; }
   bool failed() const { return failed_; }
+  // Bytes read so far; after a short read, where it was.
+  size_t position() const { return failed_ ? failed_at_ : size_ - rest_.size(); }
   // True when everything was there and nothing is left over.
   bool Finished() const { return !failed_ && rest_.empty(); }
 
  private:
   template <class T>
   T Fail() {
+    if (!failed_) failed_at_ = size_ - rest_.size();
     failed_ = true;
     rest_ = {};
     return T{};
   }
 
   std::string_view rest_;
+  size_t size_;
+  size_t failed_at_ = 0;
   bool failed_ = false;
 };
 

@@ -12,6 +12,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/cord.h>
 
 #include <charconv>
 #include <concepts>
@@ -58,10 +59,14 @@ inline std::string_view Message(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
 
-// The same code, with `where` and ": " put before the message.
+// The same code and payloads, with `where` and ": " put before the message.
 inline absl::Status Annotate(const absl::Status& status, std::string_view where) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), Cat(where, ": ", Message(status)));
+  absl::Status annotated(status.code(), Cat(where, ": ", Message(status)));
+  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) {
+    annotated.SetPayload(type, payload);
+  });
+  return annotated;
 }
 
 }  // namespace walrelay
