@@ -19,10 +19,17 @@
 
 namespace walrelay::pg {
 
-// One table as a candidate for capture.
-struct ListedTable {
+struct TableName {
   std::string schema;
   std::string table;
+  auto operator<=>(const TableName&) const = default;
+};
+// "public.orders", for people.
+std::string ToString(const TableName& name);
+
+// One table as a candidate for capture.
+struct ListedTable {
+  TableName name;
   char kind = 'r';  // 'r' ordinary, 'p' partitioned.
   bool is_partition = false;
   bool has_primary_key = false;

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "pg/handles.h"
@@ -48,6 +49,7 @@ class CopyReader {
   absl::StatusOr<Step> WaitNext();
   // Holds until the next call.
   std::string_view row() const { return {buffer_.get(), size_}; }
+  std::span<char> mutable_row() { return {buffer_.get(), size_}; }  // For ReadCopyRow.
   int socket() const;
 
  private:

@@ -1,0 +1,70 @@
+// Reads tables as they were at one moment: the initial snapshot.
+//
+// With the snapshot that CREATE_REPLICATION_SLOT exported, the rows are exactly what the stream
+// from its consistent point goes on from. Without one (the slot existed) a SERIALIZABLE, READ ONLY,
+// DEFERRABLE transaction, as Debezium: the rows may overlap with the stream. Several readers may
+// import one exported snapshot. Opening and BeginTable block, within the connection's limit; Next()
+// does not. Errors as pg/connection.h. Not thread-safe. Source: OPTIONS.md §2.2; FORMAT.md §3;
+// PostgreSQL manual, SET TRANSACTION SNAPSHOT, COPY.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "change/change.h"
+#include "pg/connection.h"
+
+namespace walrelay::wal {
+
+// What the envelopes of a snapshot say.
+struct SnapshotFacts {
+  std::optional<uint64_t> transaction_id;  // txid_current(); none on a standby.
+  int64_t timestamp_micros = 0;  // CURRENT_TIMESTAMP: the start of the transaction, since 1970.
+  Lsn wal_lsn{};  // The server's position: the rows' lsn when no slot was created now.
+};
+
+class SnapshotReader {
+ public:
+  enum class Step { kRow, kWouldBlock, kEnd };
+
+  // Empty `snapshot_name`: no exported snapshot.
+  static absl::StatusOr<SnapshotReader> Open(
+      const pg::ConnectionOptions& options, const std::string& snapshot_name,
+      std::chrono::milliseconds limit = pg::Connection::kDefaultLimit);
+
+  absl::StatusOr<SnapshotFacts> ReadFacts();
+  // From the sizes of now: for progress only. -1 when it is not known.
+  absl::StatusOr<int64_t> EstimateRows(const std::string& schema, const std::string& table);
+  // For catalog look-ups under the snapshot, between tables.
+  pg::Connection& connection() { return connection_; }
+
+  // Starts SELECT columns FROM schema.table. Then Next() until kEnd.
+  absl::Status BeginTable(const std::string& schema, const std::string& table,
+                          std::span<const std::string> columns);
+  // Starts a SELECT of somebody's own (snapshot.select.statement.overrides) that gives `columns`
+  // columns.
+  absl::Status BeginQuery(std::string_view select, size_t columns);
+  absl::StatusOr<Step> Next();
+  // In the order of the columns; holds until the next call.
+  const Tuple& row() const { return row_; }
+  int socket() const { return connection_.socket(); }
+
+  // Ends the transaction.
+  absl::Status Finish();
+
+ private:
+  explicit SnapshotReader(pg::Connection connection) : connection_(std::move(connection)) {}
+
+  pg::Connection connection_;
+  std::optional<pg::CopyReader> rows_;
+  size_t columns_ = 0;
+  Tuple row_;
+};
+
+}  // namespace walrelay::wal
