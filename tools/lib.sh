@@ -8,6 +8,7 @@
 #   STACK_FSYNC            "off" for servers whose data may be lost (tests); "on" otherwise
 # The prefix is not WALRELAY_: those variables are the program's own configuration.
 
+HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}  # some CI systems set none
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [ "$(id -u)" = 0 ]; then
   # PostgreSQL refuses root, and another user could not enter root's home.
@@ -192,6 +193,7 @@ database_stop() { # NAME [fast|immediate]
 
 # --- The broker ---
 
+# The short session lets a broker that was killed come back at once: it is refused while its former self seems alive.
 kafka_configuration() {
   cat <<C
 process.roles=broker,controller
@@ -212,6 +214,8 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 C
 }
 
@@ -250,7 +254,7 @@ kafka_stop() { # [TERM|KILL]
   local pid
   pid=$(kafka_pid) || return 0
   kill "-${1:-TERM}" "$pid"
-  timeout 60 tail --pid="$pid" -f /dev/null || kill -KILL "$pid"
+  timeout 60 tail -s 0.1 --pid="$pid" -f /dev/null || kill -KILL "$pid"
   rm -f "$STACK_STATE/kafka/pid"
 }
 
@@ -268,6 +272,36 @@ server_stop() {
   else
     kafka_stop TERM
   fi
+}
+
+# --- A stack for tests and measurements ---
+
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Starts a stack of its own, on free ports and in a new folder, and stops and deletes it when the script ends. Its servers
+# are exported as the tests look for them (tests/e2e/harness.py).
+own_stack() {
+  local base port
+  for base in $(seq 15430 20 16430); do
+    for port in $(seq "$base" $((base + 5))); do port_is_free "$port" || continue 2; done
+    break
+  done
+  export STACK_STATE STACK_SOURCE_PORT=$base STACK_LAKE_PORT=$((base + 1)) STACK_TARGET_PORT=$((base + 2)) \
+    STACK_KAFKA_PORT=$((base + 3)) STACK_CONTROLLER_PORT=$((base + 4)) STACK_CONNECT_PORT=$((base + 5))
+  STACK_STATE=$(mktemp -d /var/tmp/walrelay-stack.XXXXXX)
+  chmod 755 "$STACK_STATE"
+  trap 'remove_own_stack' EXIT
+  trap 'exit 130' INT TERM
+  "$ROOT/tools/stack" up
+  export WALRELAY_TEST_STACK=1 WALRELAY_TEST_KAFKA=127.0.0.1:$STACK_KAFKA_PORT \
+    WALRELAY_TEST_SOURCE="host=127.0.0.1 port=$STACK_SOURCE_PORT dbname=source_db user=source_user password=source_password" \
+    WALRELAY_TEST_LAKE="host=127.0.0.1 port=$STACK_LAKE_PORT dbname=datalake_db user=datalake_user password=datalake_password" \
+    WALRELAY_TEST_TARGET="host=127.0.0.1 port=$STACK_TARGET_PORT dbname=target_db user=target_user password=target_password"
+}
+
+remove_own_stack() {
+  "$ROOT/tools/stack" down immediate || true
+  rm -rf "$STACK_STATE"
 }
 
 # --- The build ---

@@ -1,0 +1,57 @@
+"""kill -9 of walrelay under load, twenty times at random moments: every acknowledged row arrives."""
+import os
+import random
+import signal
+
+from harness import Load, append_event, check_nothing_lost, end_offsets, topics, wait_until
+
+KILLS = int(os.environ.get("WALRELAY_TEST_KILLS", "20"))
+
+
+def test_kill_nine(events):
+    events.start()
+    events.wait_streaming()
+    in_flight, streamed = 0, 0
+    with Load(events.source, append_event) as load:
+        moments = random.Random(load.seed)
+        for _ in range(KILLS):
+            # Half of the kills come early, some of them before it streams again.
+            wait_until("commits and time", lambda limit=load.commits() + moments.choice((5, 50, 200, 600)): load.commits() >= limit)
+            events.check_alive()
+            streamed += events.walsender() is not None
+            assert events.kill() == -signal.SIGKILL
+            confirmed, written = events.source.query(
+                "SELECT confirmed_flush_lsn, pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = %s", [events.slot])[0]
+            in_flight += confirmed != written
+            events.start()
+        load.wait_commits(50)
+    assert events.starts == KILLS + 1
+    assert streamed >= KILLS // 4, f"only {streamed} of {KILLS} kills came while it streamed"
+    assert in_flight >= KILLS // 2, f"only {in_flight} of {KILLS} kills came while something was unconfirmed"
+    print(f"{KILLS} kills, {streamed} while streaming, {in_flight} with unconfirmed WAL")
+    check_nothing_lost(events, load)
+    assert events.stop()[0] == 0
+
+
+def test_kill_nine_in_a_snapshot(events):
+    """A snapshot that is cut off starts over; what was written meanwhile is there as well."""
+    events.source.query("INSERT INTO events SELECT 1000, n, repeat('x', 50) FROM generate_series(1, 300000) n")
+    with Load(events.source, append_event, writers=2) as load:
+        for _ in range(3):
+            events.start()
+            wait_until("the first records of the snapshot", lambda: some_records(events))
+            assert events.walsender() is None, "the snapshot was over before the kill"
+            assert events.kill() == -signal.SIGKILL
+        events.start()
+        events.wait_streaming(120)
+        load.wait_commits(50)
+    check_nothing_lost(events, load)
+    assert events.stop()[0] == 0
+
+
+def some_records(pipeline):
+    """True once more records stand in the topic than at the last call that said so."""
+    pipeline.check_alive()
+    end = sum(end_offsets(topics(pipeline.topic("events"))).values())
+    before, pipeline.seen = getattr(pipeline, "seen", 0), end
+    return end > before
