@@ -19,11 +19,9 @@
 #include "base/status.h"
 #include "kafka/topics.h"
 #include "pg/connection_options.h"
+#include "wal/publication.h"
 
 namespace walrelay::app {
-
-// publication.autocreate.mode
-enum class PublicationMode { kDisabled, kAllTables, kFiltered, kNoTables };
 
 struct CaptureOptions {
   pg::ConnectionOptions connection;  // Without application_name unless the user gave one.
@@ -38,7 +36,7 @@ struct CaptureOptions {
       slot_stream_params;  // Further options of START_REPLICATION.
 
   std::string publication;
-  PublicationMode publication_mode = PublicationMode::kAllTables;
+  wal::AutoCreate publication_mode = wal::AutoCreate::kAllTables;
   bool publish_via_partition_root = false;
 
   SnapshotMode snapshot_mode = SnapshotMode::kInitial;

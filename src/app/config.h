@@ -87,12 +87,4 @@ absl::StatusOr<Config> LoadConfig(const ConfigInputs& inputs);
 absl::StatusOr<Config> ParseConfig(std::optional<std::string_view> toml, std::string_view file_name,
                                    const ConfigInputs& inputs);
 
-// The [source] options as Connect's REST interface shows a connector's configuration: with `name`
-// and `connector.class`, secrets as "********".
-Settings PublicConnectorConfig(const Config& config);
-
-// Every setting as "section.key" to value, secrets and the passwords in connection strings as
-// "********".
-Settings PublicSettings(const Config& config);
-
 }  // namespace walrelay::app

@@ -74,6 +74,7 @@ class NameFilter {
                                          const std::optional<std::string>& exclude,
                                          SharedFilterHealth health);
   bool Passes(std::string_view name) const;
+  bool passes_all() const { return kind_ == Kind::kAll; }
 
  private:
   enum class Kind { kAll, kInclude, kExclude };

@@ -45,17 +45,32 @@ enum class Treatment {
 };
 
 struct Option {
-  Section section = Section::kSource;
+  constexpr Option(Section section_of, std::string_view called, ValueKind value_kind,
+                   std::string_view by_default, char usual, Treatment treated,
+                   std::string_view allowed, std::string_view said, std::string_view missing = "",
+                   bool shapes = false)
+      : section(section_of),
+        name(called),
+        kind(value_kind),
+        default_value(by_default),
+        tier(usual),
+        treatment(treated),
+        values(allowed),
+        note(said),
+        not_built(missing),
+        shapes_stream(shapes) {}
+
+  Section section;
   std::string_view name;  // <…> stands for one or more characters: "column.mask.with.<n>.chars".
-  ValueKind kind = ValueKind::kText;
+  ValueKind kind;
   std::string_view default_value;  // Empty: none.
-  char tier = 'A';                 // As in OPTIONS.md; '-' for our own.
-  Treatment treatment = Treatment::kHonoured;
+  char tier;                       // As in OPTIONS.md; '-' for our own.
+  Treatment treatment;
   std::string_view
       values;  // kEnum: "a|b|c"; kNumber and kMillis: "least..most", either may be missing.
   std::string_view note;       // What it does here, why it means nothing, or what to do instead.
   std::string_view not_built;  // kEnum: values of Debezium that are not built, "x|y".
-  bool shapes_stream = false;  // Part of the hash of options that shape the stream.
+  bool shapes_stream;          // Part of the hash of options that shape the stream.
 };
 
 // In the order of OPTIONS.md §1, our own sections last.
@@ -76,6 +91,13 @@ std::string NearestOption(Section section, std::string_view name);
 // Whether the value is one that the option takes and we honour. The error names option, value
 // (unless secret) and what is allowed.
 absl::Status CheckValue(const Option& option, std::string_view name, std::string_view value);
+
+// The value in the one spelling that stands for all equal ones (lower case where case does not
+// matter).
+std::string CanonicalValue(const Option& option, std::string_view value);
+
+// The name as it may be shown: the salt that some names hold is a secret.
+std::string PublicOptionName(Section section, std::string_view name);
 
 // Reads options of one section that were given or have a default, all checked before. Asking for a
 // name that the table does not honour is a bug of ours.

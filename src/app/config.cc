@@ -1,0 +1,183 @@
+#include "app/config.h"
+
+#include "app/capture_options.h"
+#include "app/config_layers.h"
+#include "app/envelope_options.h"
+#include "app/interpolate.h"
+#include "app/option_table.h"
+#include "app/public_settings.h"
+#include "base/check.h"
+#include "kafka/client_options.h"
+#include "pg/connection_options.h"
+
+namespace walrelay::app {
+namespace {
+
+// All settings of one section, the upper layers over the lower ones.
+class Merged {
+ public:
+  void Add(const Layer& layer) {
+    for (const Section section : layer.sections) sections_[section];
+    for (const Given& given : layer.given)
+      sections_[given.section].insert_or_assign(given.key, given);
+  }
+  bool Has(Section section) const { return sections_.contains(section); }
+  Settings Of(Section section) const {
+    Settings settings;
+    if (!Has(section)) return settings;
+    for (const auto& [key, given] : sections_.at(section)) settings[key] = given.value;
+    return settings;
+  }
+  Layer AsLayer() const {
+    Layer layer;
+    for (const auto& [section, keys] : sections_) {
+      layer.sections.push_back(section);
+      for (const auto& [key, given] : keys) layer.given.push_back(given);
+    }
+    return layer;
+  }
+  template <class Visitor>
+  absl::Status ForEach(Visitor visit) {
+    for (auto& [section, keys] : sections_) {
+      for (auto& [key, given] : keys) RETURN_IF_ERROR(visit(given));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  std::map<Section, std::map<std::string, Given>> sections_;
+};
+
+std::string FullName(const Given& given) {
+  return Cat(SectionName(given.section), ".", PublicOptionName(given.section, given.key));
+}
+
+absl::StatusOr<Merged> Merge(std::optional<std::string_view> toml, std::string_view file_name,
+                             const ConfigInputs& inputs) {
+  Merged merged;
+  if (toml) {
+    ASSIGN_OR_RETURN(const Layer file, TomlLayer(*toml, file_name));
+    merged.Add(file);
+  } else {
+    merged.Add(BuiltInLayer());
+  }
+  ASSIGN_OR_RETURN(const Layer environment, EnvironmentLayer(inputs.environment, merged.AsLayer()));
+  merged.Add(environment);
+  ASSIGN_OR_RETURN(const Layer sets, SetLayer(inputs.sets));
+  merged.Add(sets);
+  return merged;
+}
+
+// Resolves references, checks each value, and notes what means nothing here.
+absl::Status Settle(Given& given, const ConfigInputs& inputs, Config& config) {
+  const std::string name = FullName(given);
+  const bool literal = given.value.find("${") == std::string::npos;
+  auto value = Interpolate(given.value, inputs.environment);
+  if (!value.ok())
+    return absl::InvalidArgumentError(Cat(given.where, ": ", name, ": ", Message(value.status())));
+  given.value = *std::move(value);
+  config.origin[Cat(SectionName(given.section), ".", given.key)] = given.where;
+
+  if (literal && given.where == "--set" && HoldsSecret(given.section, given.key, given.value)) {
+    config.notices.push_back(
+        Cat("--set ", name,
+            " puts a secret on the command line, where every user of this machine "
+            "can read it; use the environment or ${file:path:key}"));
+  }
+  if (given.section == Section::kKafka) return absl::OkStatus();
+
+  const Option* option = FindOption(given.section, given.key);
+  CHECK(option != nullptr);
+  if (const absl::Status status = CheckValue(*option, name, given.value); !status.ok()) {
+    return absl::InvalidArgumentError(Cat(given.where, ": ", Message(status)));
+  }
+  if (option->treatment == Treatment::kNothing && given.value != option->default_value) {
+    config.notices.push_back(Cat(name, " means nothing here: ", option->note));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FillPipeline(const Merged& merged, Config& config) {
+  const Settings given = merged.Of(Section::kPipeline);
+  const OptionReader reader(Section::kPipeline, given);
+  config.pipeline.name = reader.Text("name");
+  config.pipeline.compat = reader.Text("compat");
+  config.pipeline.offset_storage_topic = reader.Text("offset.storage.topic");
+  config.pipeline.offset_flush_interval = reader.Millis("offset.flush.interval.ms");
+
+  const auto source_name = OptionReader(Section::kSource, config.source).Given("name");
+  if (!source_name) return absl::OkStatus();
+  if (reader.Given("name") && *source_name != config.pipeline.name) {
+    return absl::InvalidArgumentError(Cat(
+        config.origin["source.name"], ": source.name and pipeline.name differ; keep one of them"));
+  }
+  config.pipeline.name = *source_name;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<SinkSettings>> FillSink(const Merged& merged, Section section) {
+  if (!merged.Has(section)) return std::nullopt;
+  const Settings given = merged.Of(section);
+  const OptionReader reader(section, given);
+  SinkSettings sink = {.connection = reader.Text("connection"),
+                       .table_format = reader.Text("table.format")};
+  const std::string_view name = SectionName(section);
+  if (sink.connection.empty()) {
+    return absl::InvalidArgumentError(Cat(
+        name, ".connection is missing; give a libpq connection string, or leave [", name, "] out"));
+  }
+  if (const auto parsed = pg::ConnectionOptions::Parse(sink.connection); !parsed.ok()) {
+    return absl::InvalidArgumentError(Cat(name, ".connection: ", Message(parsed.status())));
+  }
+  if (sink.table_format.find("${table}") == std::string::npos) {
+    return absl::InvalidArgumentError(Cat(name, ".table.format = '", sink.table_format,
+                                          "' must hold ${table}, or all tables would be one"));
+  }
+  return sink;
+}
+
+absl::Status Fill(const Merged& merged, Config& config) {
+  config.source = merged.Of(Section::kSource);
+  config.kafka = merged.Of(Section::kKafka);
+  RETURN_IF_ERROR(FillPipeline(merged, config));
+  ASSIGN_OR_RETURN(config.lake, FillSink(merged, Section::kLake));
+  ASSIGN_OR_RETURN(config.target, FillSink(merged, Section::kTarget));
+  const Settings admin = merged.Of(Section::kAdmin);
+  const OptionReader admin_reader(Section::kAdmin, admin);
+  config.admin.listen = admin_reader.Text("listen");
+  config.admin.allow_remote = admin_reader.Bool("allow.remote");
+  const Settings log = merged.Of(Section::kLog);
+  const OptionReader log_reader(Section::kLog, log);
+  config.log = {.level = log_reader.Enum("level"), .format = log_reader.Enum("format")};
+
+  if (const absl::Status status = kafka::ValidateOptions(config.kafka); !status.ok()) {
+    return absl::InvalidArgumentError(
+        Cat(config.file.empty() ? "" : Cat(config.file, ": "), "[kafka]: ", Message(status)));
+  }
+  RETURN_IF_ERROR(CheckCaptureOptions(config));
+  return MakeEnvelopeOptions(config, std::make_shared<FilterHealth>()).status();
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(std::optional<std::string_view> toml, std::string_view file_name,
+                                   const ConfigInputs& inputs) {
+  Config config;
+  if (toml) config.file = file_name;
+  ASSIGN_OR_RETURN(Merged merged, Merge(toml, file_name, inputs));
+  RETURN_IF_ERROR(merged.ForEach([&](Given& given) { return Settle(given, inputs, config); }));
+  RETURN_IF_ERROR(Fill(merged, config));
+  if (merged.Has(Section::kSource) && !config.source.contains("plugin.name")) {
+    config.notices.push_back(
+        "source.plugin.name is not given: pgoutput here (Debezium would take decoderbufs)");
+  }
+  return config;
+}
+
+absl::StatusOr<Config> LoadConfig(const ConfigInputs& inputs) {
+  if (!inputs.file) return ParseConfig(std::nullopt, "", inputs);
+  ASSIGN_OR_RETURN(const std::string text, ReadTextFile(*inputs.file));
+  return ParseConfig(text, *inputs.file, inputs);
+}
+
+}  // namespace walrelay::app

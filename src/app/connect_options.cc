@@ -1,0 +1,174 @@
+// Options of Kafka Connect and Debezium Server that stand beside Debezium's in [source], and those
+// of our own sections. OPTIONS.md §1.10; DESIGN.md §7.
+
+#include "app/option_lists.h"
+
+namespace walrelay::app {
+namespace {
+
+using enum ValueKind;
+using enum Treatment;
+constexpr Section S = Section::kSource;
+
+constexpr std::string_view kJson = "org.apache.kafka.connect.json.JsonConverter";
+constexpr std::string_view kOtherConverters =
+    "io.confluent.connect.avro.AvroConverter|io.apicurio.registry.utils.converter.AvroConverter|"
+    "io.confluent.connect.protobuf.ProtobufConverter|io.confluent.connect.json.JsonSchemaConverter|"
+    "org.apache.kafka.connect.converters.ByteArrayConverter|io.debezium.converters."
+    "CloudEventsConverter|"
+    "io.debezium.converters.BinaryDataConverter";
+constexpr std::string_view kConverterOption =
+    "belongs to a converter that is not built yet; remove it";
+constexpr std::string_view kTransforms = "not built yet; remove it, or transform in the consumer";
+constexpr std::string_view kKafkaSection =
+    "give it in [kafka], under librdkafka's name, and remove it here";
+
+constexpr Option kConnect[] = {
+    {S, "name", kText, "", 'A', kHonoured, "", "the same as pipeline.name"},
+    {S, "connector.class", kEnum, "io.debezium.connector.postgresql.PostgresConnector", 'A',
+     kHonoured,
+     "io.debezium.connector.postgresql.PostgresConnector|PostgresConnector|PostgresqlConnector|"
+     "Postgres",
+     "the one connector that walrelay stands in for"},
+    {S, "tasks.max", kNumber, "1", 'A', kNothing, "1..", "one slot is one stream"},
+    {S, "tasks.max.enforce", kBool, "true", 'A', kNothing, "", "one slot is one stream"},
+    {S, "key.converter", kEnum, kJson, 'A', kHonoured,
+     "org.apache.kafka.connect.json.JsonConverter|org.apache.kafka.connect.storage.StringConverter",
+     "wire format of keys", kOtherConverters, true},
+    {S, "key.converter.schemas.enable", kBool, "true", 'A', kHonoured, "", "schema beside each key",
+     "", true},
+    {S, "key.converter.replace.null.with.default", kBool, "true", 'B', kHonoured, "",
+     "null with a default", "", true},
+    {S, "key.converter.decimal.format", kEnum, "BASE64", 'B', kHonoured, "BASE64|NUMERIC",
+     "decimals in keys", "", true},
+    {S, "key.converter.schemas.cache.size", kNumber, "1000", 'X', kNothing, "0..",
+     "schemas are made once a table"},
+    {S, "key.converter.<option>", kText, "", 'B', kRefused, "", kConverterOption},
+    {S, "value.converter", kEnum, kJson, 'A', kHonoured,
+     "org.apache.kafka.connect.json.JsonConverter", "wire format of values",
+     "org.apache.kafka.connect.storage.StringConverter|io.confluent.connect.avro.AvroConverter|"
+     "io.apicurio.registry.utils.converter.AvroConverter|io.confluent.connect.protobuf."
+     "ProtobufConverter|"
+     "io.confluent.connect.json.JsonSchemaConverter|org.apache.kafka.connect.converters."
+     "ByteArrayConverter|"
+     "io.debezium.converters.CloudEventsConverter|io.debezium.converters.BinaryDataConverter",
+     true},
+    {S, "value.converter.schemas.enable", kBool, "true", 'A', kHonoured, "",
+     "schema beside each value", "", true},
+    {S, "value.converter.replace.null.with.default", kBool, "true", 'B', kHonoured, "",
+     "null with a default", "", true},
+    {S, "value.converter.decimal.format", kEnum, "BASE64", 'B', kHonoured, "BASE64|NUMERIC",
+     "decimals in values", "", true},
+    {S, "value.converter.schemas.cache.size", kNumber, "1000", 'X', kNothing, "0..",
+     "schemas are made once a table"},
+    {S, "value.converter.<option>", kText, "", 'B', kRefused, "", kConverterOption},
+    {S, "header.converter", kEnum, "org.apache.kafka.connect.storage.SimpleHeaderConverter", 'B',
+     kHonoured,
+     "org.apache.kafka.connect.storage.SimpleHeaderConverter|org.apache.kafka.connect.json."
+     "JsonConverter",
+     "wire format of headers", kOtherConverters, true},
+    {S, "header.converter.schemas.enable", kBool, "true", 'B', kHonoured, "",
+     "schema in each header", "", true},
+    {S, "header.converter.schemas.cache.size", kNumber, "1000", 'X', kNothing, "0..",
+     "schemas are made once a table"},
+    {S, "header.converter.<option>", kText, "", 'B', kRefused, "", kConverterOption},
+    {S, "transforms", kText, "", 'A', kRefused, "", kTransforms},
+    {S, "transforms.<option>", kText, "", 'A', kRefused, "", kTransforms},
+    {S, "predicates", kText, "", 'A', kRefused, "", kTransforms},
+    {S, "predicates.<option>", kText, "", 'A', kRefused, "", kTransforms},
+    {S, "topic.creation.enable", kBool, "true", 'B', kDefaultOnly, "",
+     "topics are always created explicitly"},
+    {S, "topic.creation.default.partitions", kNumber, "-1", 'B', kHonoured, "-1..1000000",
+     "partitions of a topic that we create; -1: the broker's default"},
+    {S, "topic.creation.default.replication.factor", kNumber, "-1", 'B', kHonoured, "-1..1000",
+     "its replication factor; -1: the broker's default"},
+    {S, "topic.creation.default.include", kRegexList, "", 'C', kNothing, "",
+     "the default group holds every topic"},
+    {S, "topic.creation.default.exclude", kRegexList, "", 'C', kNothing, "",
+     "the default group holds every topic"},
+    {S, "topic.creation.default.<option>", kText, "", 'B', kHonoured, "",
+     "any topic option of Kafka"},
+    {S, "topic.creation.groups", kText, "", 'B', kRefused, "",
+     "not built yet; create such topics beforehand and remove it"},
+    {S, "topic.creation.<group>", kText, "", 'B', kRefused, "",
+     "not built yet; create such topics beforehand and remove it"},
+    {S, "errors.tolerance", kEnum, "none", 'B', kNothing, "none",
+     "there is nothing here that it covers", "all"},
+    {S, "errors.retry.timeout", kNumber, "0", 'B', kNothing, "-1..",
+     "it covers converters, which do not fail here"},
+    {S, "errors.retry.delay.max.ms", kMillis, "60000", 'B', kNothing, "0..",
+     "it covers converters, which do not fail here"},
+    {S, "errors.log.enable", kBool, "false", 'B', kNothing, "", "every error is logged once"},
+    {S, "errors.log.include.messages", kBool, "false", 'B', kNothing, "",
+     "values never stand in the log"},
+    {S, "errors.deadletterqueue.topic.name", kText, "", 'B', kRefused, "",
+     "a source connector has none"},
+    {S, "errors.deadletterqueue.<option>", kText, "", 'B', kNothing, "",
+     "a source connector has none"},
+    {S, "producer.override.<option>", kSecret, "", 'B', kRefused, "", kKafkaSection},
+    {S, "consumer.override.<option>", kSecret, "", 'B', kRefused, "", kKafkaSection},
+    {S, "admin.override.<option>", kSecret, "", 'B', kRefused, "", kKafkaSection},
+    {S, "exactly.once.support", kEnum, "requested", 'C', kNothing, "requested",
+     "pipeline.delivery says how records are delivered", "required"},
+    {S, "transaction.boundary", kEnum, "poll", 'C', kNothing, "poll",
+     "pipeline.delivery says how records are delivered", "interval|connector"},
+    {S, "transaction.boundary.interval.ms", kMillis, "", 'C', kNothing, "0..",
+     "pipeline.delivery says how records are delivered"},
+    {S, "offsets.storage.topic", kText, "", 'C', kRefused, "",
+     "give it as pipeline.offset.storage.topic"},
+    {S, "config.action.reload", kEnum, "restart", 'C', kNothing, "restart|none",
+     "secrets are read at start"},
+    {S, "record.processing.threads", kText, "", 'X', kNothing, "", "one thread captures"},
+    {S, "record.processing.order", kText, "", 'X', kNothing, "", "order is always kept"},
+    {S, "record.processing.with.serial.consumer", kBool, "", 'X', kNothing, "",
+     "order is always kept"},
+    {S, "record.processing.shutdown.timeout.ms", kMillis, "", 'X', kNothing, "0..",
+     "a stop takes at most 10 s"},
+    {S, "task.management.timeout.ms", kMillis, "", 'X', kNothing, "0..",
+     "a stop takes at most 10 s"},
+    {S, "debezium.<option>", kSecret, "", 'A', kRefused, "",
+     "a Debezium Server file cannot be read yet; strip the prefix debezium.source. here"},
+    {S, "quarkus.<option>", kText, "", 'B', kNothing, "", "see [admin] and [log]"},
+};
+
+constexpr Option kPipeline[] = {
+    {Section::kPipeline, "name", kText, "postgres-source-connector", '-', kHonoured, "",
+     "as Connect's connector name: REST path, key of the offset record"},
+    {Section::kPipeline, "compat", kEnum, "2.5.0.Final", '-', kHonoured, "2.5.0.Final|3.6.1.Final",
+     "the Debezium release whose bytes are written"},
+    {Section::kPipeline, "delivery", kEnum, "at-least-once", '-', kHonoured, "at-least-once",
+     "what a restart may do", "exactly-once|transactional"},
+    {Section::kPipeline, "offset.storage.topic", kText, "connect_offsets", '-', kHonoured, "",
+     "Connect's topic for Debezium's own offset record"},
+    {Section::kPipeline, "offset.flush.interval.ms", kMillis, "60000", '-', kHonoured, "1..",
+     "how often that record is written"},
+};
+
+constexpr std::string_view kTableFormat = "name of a mirror table; may hold ${schema} and ${table}";
+
+constexpr Option kSinks[] = {
+    {Section::kLake, "connection", kSecret, "", '-', kHonoured, "",
+     "libpq connection string of the lake"},
+    {Section::kLake, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},
+    {Section::kTarget, "connection", kSecret, "", '-', kHonoured, "",
+     "libpq connection string of the target"},
+    {Section::kTarget, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},
+};
+
+constexpr Option kAround[] = {
+    {Section::kAdmin, "listen", kText, "127.0.0.1:8083", '-', kHonoured, "",
+     "host:port for status, metrics and Connect's REST; empty: none"},
+    {Section::kAdmin, "allow.remote", kBool, "false", '-', kHonoured, "",
+     "listen may name another address than loopback: anybody who reaches it can read status and "
+     "options"},
+    {Section::kLog, "level", kEnum, "info", '-', kHonoured, "debug|info|warn|error",
+     "lowest level that is written"},
+    {Section::kLog, "format", kEnum, "text", '-', kHonoured, "text|json", "form of a line"},
+};
+
+}  // namespace
+
+std::vector<std::span<const Option>> ConnectOptions() { return {kConnect}; }
+std::vector<std::span<const Option>> OwnOptions() { return {kPipeline, kSinks, kAround}; }
+
+}  // namespace walrelay::app
