@@ -37,6 +37,9 @@ class Client {
   // made.
   std::string last_error() const;
   void NoteError(std::string reason);
+  // Takes the errors that wait in the main queue into last_error(). Not for producers: it would
+  // lose their reports.
+  void ServeErrors();
 
   // A status for a call that failed: what was tried, why, and the last connection error where that
   // explains it.
@@ -49,6 +52,9 @@ class Client {
       connections_;  // Outlives the client: its threads report here until they end.
   KafkaClient client_;
 };
+
+// Makes a client and drops it: InvalidArgument when librdkafka refuses the options together.
+absl::Status CheckClient(rd_kafka_type_t type, const ClientOptions& complete);
 
 // The code that an error of librdkafka or a broker maps to (base/status.h says what each means).
 absl::StatusCode CodeOf(rd_kafka_resp_err_t error);

@@ -31,7 +31,6 @@ class Consumer {
   // for messages that are read ahead: queued.max.messages.kbytes. Does not wait for a broker.
   static absl::StatusOr<std::unique_ptr<Consumer>> Open(const ClientOptions& user,
                                                         const std::string& group);
-  ~Consumer();
 
   // Replaces the assignment: each partition is read from its next offset on. Messages not polled
   // yet are dropped.
@@ -56,8 +55,7 @@ class Consumer {
  private:
   explicit Consumer(Client client) : client_(std::move(client)) {}
   bool Advance(const rd_kafka_message_t& message);
-  absl::Status Reassign();
-  absl::Status Take(const rd_kafka_message_t& message);
+  absl::Status TakeError(const rd_kafka_message_t& message);
   absl::Status OffsetGone(const TopicPartition& partition, int64_t offset);
 
   Client client_;

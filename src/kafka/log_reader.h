@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,9 +44,9 @@ class LogReader {
   // no such topic.
   absl::StatusOr<std::optional<std::vector<OffsetRange>>> Ranges(
       std::string_view topic, std::chrono::milliseconds limit = kLimit);
-  // Calls on_record for each record with range.first ≤ offset < range.end, in order. Offsets may be
-  // missing (compaction, transaction markers).
-  absl::Status Read(const TopicPartition& partition, OffsetRange range, OnRecord on_record,
+  // Calls on_record for each record with range.first ≤ offset < range.end, in order within a
+  // partition. Offsets may be missing (compaction, transaction markers).
+  absl::Status Read(const std::map<TopicPartition, OffsetRange>& ranges, OnRecord on_record,
                     std::chrono::milliseconds limit = kLimit);
 
  private:

@@ -1,4 +1,4 @@
-// One consumed message, owned.
+// One consumed message, owned, and how it is read.
 #pragma once
 
 #include <utility>
@@ -8,13 +8,16 @@
 
 namespace walrelay::kafka {
 
+// A librdkafka message as a record: views into the message.
+ConsumedRecord ViewOf(const rd_kafka_message_t& message);
+
 // Move-only. Views that record() returns hold as long as the Message, wherever it is moved to, and
 // its client live.
 class Message {
  public:
   explicit Message(KafkaMessage message) : message_(std::move(message)) {}
 
-  ConsumedRecord record() const;
+  ConsumedRecord record() const { return ViewOf(*message_); }
   int32_t partition() const { return message_->partition; }
   int64_t offset() const { return message_->offset; }
   // Bytes of key and value.

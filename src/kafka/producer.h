@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -97,15 +98,16 @@ class Producer {
   };
 
   Producer(Client client, FileDescriptor event_fd);
-  absl::StatusOr<Topic*> FindTopic(std::string_view name, std::chrono::milliseconds limit);
+  absl::StatusOr<Topic*> FindTopic(std::string_view name);
   absl::StatusOr<Topic*> LookUpTopic(std::string_view name, std::chrono::milliseconds limit);
   rd_kafka_resp_err_t Enqueue(const Record& record, const Topic& topic, int32_t partition,
                               uint64_t ticket);
   rd_kafka_resp_err_t EnqueueWithExtras(const Record& record, const Topic& topic, int32_t partition,
                                         uint64_t ticket);
-  void Take(rd_kafka_event_t* event, OnDelivery on_delivery);
-  void TakeReport(const rd_kafka_message_t& message, OnDelivery on_delivery);
-  void TakeError(rd_kafka_event_t* event);
+  void TakeReports(rd_kafka_event_t* event, OnDelivery on_delivery);
+  void TakeFailure(const rd_kafka_message_t& message);
+  void TakeFatal(OnDelivery on_delivery);
+  bool IsFatal() const;
   void Fail(absl::Status status);
 
   Client client_;

@@ -1,0 +1,139 @@
+#include "kafka/consumer.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "kafka/queries.h"
+
+namespace walrelay::kafka {
+namespace {
+
+using std::chrono::milliseconds;
+
+absl::Status ToStatus(KafkaError error, std::string_view what) {
+  if (error == nullptr) return absl::OkStatus();
+  return absl::Status(CodeOf(rd_kafka_error_code(error.get())),
+                      Cat(what, ": ", rd_kafka_error_string(error.get())));
+}
+
+// For calls that answer partition by partition.
+absl::Status FirstError(const Client& client, const rd_kafka_topic_partition_list_t& list,
+                        std::string_view what) {
+  for (int i = 0; i < list.cnt; ++i) {
+    if (list.elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return client.Failed(Cat(what, " topic ", std::string_view(list.elems[i].topic)),
+                           list.elems[i].err);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Open(const ClientOptions& user,
+                                                         const std::string& group) {
+  ClientOptions options = ConsumerOptions(user);
+  options["group.id"] = group;
+  ASSIGN_OR_RETURN(Client client, Client::Make(RD_KAFKA_CONSUMER, options));
+  rd_kafka_poll_set_consumer(client.get());
+  return std::unique_ptr<Consumer>(new Consumer(std::move(client)));
+}
+
+absl::Status Consumer::Assign(const std::map<TopicPartition, int64_t>& next) {
+  const auto error = rd_kafka_assign(client_.get(), ToPartitionList(next).get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client_.Failed("assigning partitions", error);
+  next_ = next;
+  last_ = next_.end();
+  return absl::OkStatus();
+}
+
+absl::Status Consumer::Add(const std::map<TopicPartition, int64_t>& next) {
+  KafkaError error(rd_kafka_incremental_assign(client_.get(), ToPartitionList(next).get()));
+  RETURN_IF_ERROR(ToStatus(std::move(error), "adding partitions"));
+  next_.insert(next.begin(), next.end());
+  return absl::OkStatus();
+}
+
+absl::Status Consumer::Pause(const TopicPartition& partition) {
+  const KafkaPartitionList list = ToPartitionList({{partition, 0}});
+  const auto error = rd_kafka_pause_partitions(client_.get(), list.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client_.Failed("pausing", error);
+  return FirstError(client_, *list, "pausing");
+}
+
+absl::Status Consumer::Resume(const TopicPartition& partition) {
+  const KafkaPartitionList list = ToPartitionList({{partition, 0}});
+  const auto error = rd_kafka_resume_partitions(client_.get(), list.get());
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client_.Failed("resuming", error);
+  return FirstError(client_, *list, "resuming");
+}
+
+absl::StatusOr<std::optional<Message>> Consumer::Poll(milliseconds limit) {
+  const Deadline deadline(limit);
+  do {
+    KafkaMessage message(rd_kafka_consumer_poll(client_.get(), deadline.left_ms()));
+    if (message == nullptr) continue;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      RETURN_IF_ERROR(TakeError(*message));
+    } else if (Advance(*message)) {
+      return Message(std::move(message));
+    }
+  } while (!deadline.passed());
+  return std::optional<Message>();
+}
+
+// False for what is not next: of an assignment that was replaced, or fetched twice (PROTOCOL.md
+// §3.8).
+bool Consumer::Advance(const rd_kafka_message_t& message) {
+  const std::string_view topic = rd_kafka_topic_name(message.rkt);
+  if (last_ == next_.end() || last_->first.partition != message.partition ||
+      last_->first.topic != topic) {
+    last_ = next_.find({.topic = std::string(topic), .partition = message.partition});
+  }
+  if (last_ == next_.end() || message.offset < last_->second) return false;
+  last_->second = message.offset + 1;
+  return true;
+}
+
+absl::Status Consumer::TakeError(const rd_kafka_message_t& message) {
+  switch (message.err) {
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+      return OffsetGone({.topic = rd_kafka_topic_name(message.rkt), .partition = message.partition},
+                        message.offset);
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+      // The group serves dashboards only.
+      log::Debug("kafka: ", rd_kafka_message_errstr(&message));
+      return absl::OkStatus();
+    default:
+      break;
+  }
+  const absl::StatusCode code = CodeOf(message.err);
+  if (code == absl::StatusCode::kUnavailable) {
+    // librdkafka repeats what it was doing; the caller sees unreachable_since().
+    client_.NoteError(rd_kafka_message_errstr(&message));
+    return absl::OkStatus();
+  }
+  const std::string_view topic =
+      message.rkt == nullptr ? "a topic" : rd_kafka_topic_name(message.rkt);
+  return absl::Status(code, Cat("reading ", topic, ": ", rd_kafka_message_errstr(&message)));
+}
+
+absl::Status Consumer::OffsetGone(const TopicPartition& partition, int64_t offset) {
+  std::string available;
+  const milliseconds limit(2000);
+  const auto begin = FetchOffset(client_, partition, RD_KAFKA_OFFSET_BEGINNING, limit);
+  const auto end = FetchOffset(client_, partition, RD_KAFKA_OFFSET_END, limit);
+  if (begin.ok() && end.ok()) available = Cat("; it holds ", *begin, " to ", *end);
+  return absl::DataLossError(Cat("topic ", partition.topic, " partition ", partition.partition,
+                                 " has no offset ", offset, available,
+                                 ": retention removed unread records, or the topic was made anew"));
+}
+
+void Consumer::CommitForDashboards(const std::map<TopicPartition, int64_t>& next) {
+  const auto error = rd_kafka_commit(client_.get(), ToPartitionList(next).get(), /*async=*/1);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    log::Debug("kafka: group offsets: ", rd_kafka_err2str(error));
+}
+
+}  // namespace walrelay::kafka

@@ -1,0 +1,40 @@
+#include "kafka/message.h"
+
+namespace walrelay::kafka {
+namespace {
+
+// A null pointer is Kafka's null, as opposed to empty.
+std::optional<std::string_view> Text(const void* bytes, size_t size) {
+  if (bytes == nullptr) return std::nullopt;
+  return std::string_view(static_cast<const char*>(bytes), size);
+}
+
+std::vector<RecordHeader> HeadersOf(const rd_kafka_message_t& message) {
+  std::vector<RecordHeader> headers;
+  rd_kafka_headers_t* list = nullptr;  // Stays the message's.
+  if (rd_kafka_message_headers(&message, &list) != RD_KAFKA_RESP_ERR_NO_ERROR) return headers;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  for (size_t i = 0;
+       rd_kafka_header_get_all(list, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+    headers.push_back({.name = name, .value = Text(value, size)});
+  }
+  return headers;
+}
+
+}  // namespace
+
+ConsumedRecord ViewOf(const rd_kafka_message_t& message) {
+  return {
+      .topic = rd_kafka_topic_name(message.rkt),
+      .partition = message.partition,
+      .offset = message.offset,
+      .timestamp_ms = rd_kafka_message_timestamp(&message, nullptr),
+      .key = Text(message.key, message.key_len),
+      .value = Text(message.payload, message.len),
+      .headers = HeadersOf(message),
+  };
+}
+
+}  // namespace walrelay::kafka

@@ -1,0 +1,115 @@
+#include "kafka/queries.h"
+
+#include <string>
+
+namespace walrelay::kafka {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Errors of a partition that pass by themselves: an election, a broker that starts.
+bool IsTransient(rd_kafka_resp_err_t error) {
+  return CodeOf(error) == absl::StatusCode::kUnavailable;
+}
+
+rd_kafka_resp_err_t AskOnce(const Client& client, rd_kafka_topic_partition_list_t* list,
+                            const Deadline& deadline) {
+  const auto error =
+      rd_kafka_offsets_for_times(client.get(), list, std::max(deadline.left_ms(), 1));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
+  for (int i = 0; i < list->cnt; ++i) {
+    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return list->elems[i].err;
+  }
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+// The ListOffsets request, one for all partitions of a leader. `asked` holds special offsets; the
+// answer real ones.
+absl::StatusOr<KafkaPartitionList> Ask(Client& client,
+                                       const std::map<TopicPartition, int64_t>& asked,
+                                       milliseconds limit) {
+  const Deadline deadline(limit);
+  while (true) {
+    KafkaPartitionList list = ToPartitionList(asked);
+    const auto error = AskOnce(client, list.get(), deadline);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return list;
+    if (!IsTransient(error) || deadline.passed()) {
+      client.ServeErrors();
+      return client.Failed(Cat("asking Kafka for offsets of ", asked.begin()->first.topic), error);
+    }
+    rd_kafka_poll(client.get(), 10);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<KafkaTopic> NewTopicHandle(const Client& client, std::string_view topic) {
+  KafkaTopic handle(rd_kafka_topic_new(client.get(), std::string(topic).c_str(), nullptr));
+  if (handle == nullptr) return client.Failed(Cat("topic ", topic), rd_kafka_last_error());
+  return handle;
+}
+
+absl::StatusOr<KafkaMetadata> FetchMetadata(Client& client, rd_kafka_topic_t* topic,
+                                            milliseconds limit) {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const int all = topic == nullptr ? 1 : 0;
+  const auto error =
+      rd_kafka_metadata(client.get(), all, topic, &metadata, static_cast<int>(limit.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    client.ServeErrors();
+    const std::string_view what =
+        topic == nullptr ? "the list of topics" : rd_kafka_topic_name(topic);
+    return client.Failed(Cat("asking Kafka about ", what), error);
+  }
+  return KafkaMetadata(metadata);
+}
+
+absl::StatusOr<std::optional<int32_t>> FetchPartitionCount(Client& client, rd_kafka_topic_t* topic,
+                                                           milliseconds limit) {
+  const Deadline deadline(limit);
+  while (true) {
+    ASSIGN_OR_RETURN(const KafkaMetadata metadata, FetchMetadata(client, topic, deadline.left()));
+    if (metadata->topic_cnt != 1 ||
+        metadata->topics[0].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+      return std::optional<int32_t>();
+    }
+    const rd_kafka_metadata_topic_t& answer = metadata->topics[0];
+    if (answer.err == RD_KAFKA_RESP_ERR_NO_ERROR && answer.partition_cnt > 0) {
+      return std::optional<int32_t>(answer.partition_cnt);
+    }
+    if (!IsTransient(answer.err) || deadline.passed()) {
+      return client.Failed(Cat("asking Kafka about ", std::string_view(answer.topic)), answer.err);
+    }
+    rd_kafka_poll(client.get(), 10);
+  }
+}
+
+absl::StatusOr<std::vector<int64_t>> FetchOffsets(Client& client, std::string_view topic,
+                                                  int32_t partitions, int64_t which,
+                                                  milliseconds limit) {
+  std::map<TopicPartition, int64_t> asked;
+  for (int32_t i = 0; i < partitions; ++i)
+    asked[{.topic = std::string(topic), .partition = i}] = which;
+  ASSIGN_OR_RETURN(const KafkaPartitionList list, Ask(client, asked, limit));
+  std::vector<int64_t> offsets(static_cast<size_t>(partitions));
+  for (int i = 0; i < list->cnt; ++i)
+    offsets[static_cast<size_t>(list->elems[i].partition)] = list->elems[i].offset;
+  return offsets;
+}
+
+absl::StatusOr<int64_t> FetchOffset(Client& client, const TopicPartition& partition, int64_t which,
+                                    milliseconds limit) {
+  ASSIGN_OR_RETURN(const KafkaPartitionList list, Ask(client, {{partition, which}}, limit));
+  return list->elems[0].offset;
+}
+
+KafkaPartitionList ToPartitionList(const std::map<TopicPartition, int64_t>& offsets) {
+  KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+  for (const auto& [partition, offset] : offsets) {
+    rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition)
+        ->offset = offset;
+  }
+  return list;
+}
+
+}  // namespace walrelay::kafka
