@@ -9,7 +9,7 @@ import harness  # noqa: E402  ends the run with code 77 where there are no serve
 
 
 def short_name(request):
-    return request.node.name.removeprefix("test_").translate(str.maketrans("[]-.", "____"))[:30]
+    return request.node.name.removeprefix("test_").lower().translate(str.maketrans("[]-.", "____"))[:30]
 
 
 @pytest.fixture
