@@ -31,7 +31,7 @@ std::string ToString(const TableName& name);
 struct ListedTable {
   TableName name;
   char kind = 'r';  // 'r' ordinary, 'p' partitioned.
-  bool is_partition = false;
+  TableName root;   // Of a partition: its topmost ancestor; of others: the table itself.
   bool has_primary_key = false;
   ReplicaIdentity identity = ReplicaIdentity::kDefault;
   bool identity_usable =

@@ -31,6 +31,30 @@ absl::StatusOr<Result> Connection::Execute(std::string_view sql, Parameters para
   return session_->Collect(deadline);
 }
 
+absl::StatusOr<std::vector<Result>> Connection::ExecuteAll(std::span<const Statement> statements) {
+  RETURN_IF_ERROR(EnterPipeline());
+  for (const Statement& statement : statements) {
+    RETURN_IF_ERROR(SendQuery(statement.sql, statement.parameters));
+  }
+  RETURN_IF_ERROR(PipelineSync());
+  std::vector<Result> results;
+  absl::Status error;
+  for (size_t i = 0; i < statements.size() && !is_lost(); ++i) {
+    absl::StatusOr<Result> result = PipelineResult();
+    if (result.ok()) {
+      results.push_back(*std::move(result));
+    } else if (error.ok()) {
+      error = result.status();
+    }
+  }
+  if (is_lost() && error.ok()) error = session_->SendFailed();
+  if (is_lost()) return error;
+  RETURN_IF_ERROR(PipelineSynced());
+  RETURN_IF_ERROR(ExitPipeline());
+  RETURN_IF_ERROR(error);
+  return results;
+}
+
 absl::Status Connection::Prepare(const std::string& name, std::string_view sql) {
   const SteadyTime deadline = session_->Deadline();
   RETURN_IF_ERROR(SendPrepare(name, sql));

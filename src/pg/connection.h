@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pg/connection_options.h"
 #include "pg/copy.h"
@@ -27,6 +28,11 @@ class Session;
 // A statement's parameter in text form; none is NULL. Text with a NUL byte is refused.
 using Parameter = std::optional<std::string_view>;
 using Parameters = std::span<const Parameter>;
+
+struct Statement {
+  std::string_view sql;
+  std::vector<Parameter> parameters;
+};
 
 class Connection {
  public:
@@ -48,6 +54,9 @@ class Connection {
   absl::StatusOr<Result> Query(std::string_view sql);
   // By the extended protocol: one statement, $1, $2, …
   absl::StatusOr<Result> Execute(std::string_view sql, Parameters parameters);
+  // All in one round trip and, outside of an explicit transaction, one transaction. Their results,
+  // or the first error.
+  absl::StatusOr<std::vector<Result>> ExecuteAll(std::span<const Statement> statements);
   absl::Status Prepare(const std::string& name, std::string_view sql);
   absl::StatusOr<Result> ExecutePrepared(const std::string& name, Parameters parameters);
 

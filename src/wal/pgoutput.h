@@ -35,12 +35,14 @@ class Decoder {
  private:
   class MessageReader;
 
-  std::shared_ptr<const Relation> Find(Oid oid);
+  // Null when the stream has not described it. Holds until the next relation message.
+  const std::shared_ptr<const Relation>* Find(Oid oid);
 
   // One change of each kind, so that their buffers survive a change of kind.
   std::array<Change, std::variant_size_v<Change>> changes_;
   std::unordered_map<uint32_t, std::shared_ptr<const Relation>> relations_;
-  std::shared_ptr<const Relation> last_;  // Rows come in runs of one table.
+  const std::shared_ptr<const Relation>* last_ =
+      nullptr;  // In relations_. Rows come in runs of one table.
   std::optional<Begin> open_;
   Lsn last_commit_{};
 };

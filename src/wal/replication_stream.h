@@ -22,6 +22,7 @@
 #include "change/lsn.h"
 #include "pg/connection.h"
 #include "wal/replication_frames.h"
+#include "wal/timeline_history.h"
 
 namespace walrelay::wal {
 
@@ -31,12 +32,6 @@ struct SystemIdentity {
   Lsn flush_lsn{};  // Of a standby: what it has replayed.
   std::string database;
   std::chrono::milliseconds wal_sender_timeout{};  // 0: none.
-};
-
-// The history of a timeline: `timeline` was left for the next one at `switch_lsn`.
-struct TimelineSwitch {
-  uint32_t timeline = 0;
-  Lsn switch_lsn{};
 };
 
 struct CreateSlotOptions {
@@ -59,8 +54,8 @@ struct StartOptions {
   std::vector<std::string> publications;
   // Passed to the plugin as they are (slot.stream.params); they come after ours.
   std::vector<std::pair<std::string, std::string>> parameters;
-  // A frame above this fails with FailedPrecondition. Exact for what is handed out; while a message
-  // is still gathering in libpq, exact over TCP and a lower bound over a Unix socket.
+  // A longer frame fails with FailedPrecondition. Over TCP that shows while it is still arriving,
+  // within some megabytes; over a Unix socket, when libpq has all of it.
   size_t max_message_bytes = size_t{512} << 20;
 };
 
@@ -100,15 +95,20 @@ class ReplicationStream {
  private:
   explicit ReplicationStream(pg::Connection connection) : connection_(std::move(connection)) {}
 
+  PGconn* native() const { return connection_.native(); }
+  // The status that says why the server ended the stream.
   absl::Status EndOfStream();
-  absl::Status CheckGathering();
+  // Fails when the frame that is still arriving has passed the limit.
+  absl::Status CheckArriving();
+  absl::Status TooLong(uint64_t bytes) const;
+  absl::Status SendFailed();
 
   pg::Connection connection_;
   pg::MemoryHandle buffer_;
   size_t bytes_read_ = 0;
   size_t max_message_bytes_ = 0;
-  uint64_t received_before_ =
-      0;  // What the socket had delivered when the last whole frame was taken.
+  // What the socket had delivered when we ran out of whole frames.
+  std::optional<uint64_t> received_before_;
   bool wants_write_ = false;
 };
 

@@ -1,0 +1,122 @@
+#include "wal/snapshot.h"
+
+#include <array>
+
+#include "base/status.h"
+#include "pg/copy_text.h"
+#include "pg/quoting.h"
+#include "wal/replication_stream.h"
+
+namespace walrelay::wal {
+namespace {
+
+absl::Status BeginTransaction(pg::Connection& connection, const std::string& snapshot_name) {
+  // A snapshot's session idles while Kafka is slow.
+  if (connection.server_version() >= 140000) {
+    RETURN_IF_ERROR(connection.Query("SET idle_session_timeout = 0").status());
+  }
+  if (connection.server_version() >= 170000) {
+    RETURN_IF_ERROR(connection.Query("SET transaction_timeout = 0").status());
+  }
+  if (!snapshot_name.empty()) {
+    ASSIGN_OR_RETURN(const std::string quoted, pg::QuoteLiteral(snapshot_name));
+    // The import must be the first statement of its transaction.
+    return connection
+        .Query(Cat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ",
+                   quoted))
+        .status();
+  }
+  ASSIGN_OR_RETURN(const pg::Result standby,
+                   connection.Query("SELECT pg_catalog.pg_is_in_recovery()"));
+  // A standby has no serializable transactions.
+  const std::string_view isolation =
+      standby.is_true(0, 0) ? "REPEATABLE READ READ ONLY" : "SERIALIZABLE READ ONLY DEFERRABLE";
+  return connection.Query(Cat("BEGIN ISOLATION LEVEL ", isolation)).status();
+}
+
+}  // namespace
+
+absl::StatusOr<SnapshotReader> SnapshotReader::Open(const pg::ConnectionOptions& options,
+                                                    const std::string& snapshot_name,
+                                                    std::chrono::milliseconds limit) {
+  ASSIGN_OR_RETURN(pg::Connection connection,
+                   pg::Connection::Connect(CaptureSession(options, "Debezium General"), limit));
+  connection.set_limit(limit);
+  RETURN_IF_ERROR(
+      Annotate(BeginTransaction(connection, snapshot_name), "cannot open the snapshot"));
+  return SnapshotReader(std::move(connection));
+}
+
+absl::StatusOr<SnapshotFacts> SnapshotReader::ReadFacts() {
+  ASSIGN_OR_RETURN(
+      const pg::Result result,
+      connection_.Query(
+          "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL ELSE "
+          "pg_catalog.txid_current() END, "
+          "(extract(epoch FROM CURRENT_TIMESTAMP) * 1000000)::bigint, "
+          "CASE WHEN pg_catalog.pg_is_in_recovery() THEN "
+          "coalesce(pg_catalog.pg_last_wal_receive_lsn(), "
+          "pg_catalog.pg_last_wal_replay_lsn()) ELSE pg_catalog.pg_current_wal_lsn() END"));
+  const auto timestamp = result.number<int64_t>(0, 1);
+  const auto lsn = ParseLsn(result.text(0, 2));
+  if (!timestamp || !lsn)
+    return absl::FailedPreconditionError("the server tells neither its time nor its position");
+  return SnapshotFacts{.transaction_id = result.number<uint64_t>(0, 0),
+                       .timestamp_micros = *timestamp,
+                       .wal_lsn = *lsn};
+}
+
+absl::StatusOr<int64_t> SnapshotReader::EstimateRows(const std::string& schema,
+                                                     const std::string& table) {
+  // Rows per page as of the last ANALYZE, times the pages of now; summed over partitions.
+  constexpr std::string_view kSql =
+      "SELECT CASE WHEN bool_or(c.reltuples < 0 OR (c.relpages = 0 AND size.pages > 0)) THEN -1 "
+      "ELSE "
+      "coalesce(sum(c.reltuples::float8 / greatest(c.relpages, 1) * size.pages), 0) END::bigint "
+      "FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
+      "JOIN LATERAL (SELECT t.oid UNION SELECT relid FROM pg_catalog.pg_partition_tree(t.oid) "
+      "WHERE isleaf) part(oid) "
+      "ON true JOIN pg_catalog.pg_class c ON c.oid = part.oid AND c.relkind <> 'p' "
+      "CROSS JOIN LATERAL (SELECT pg_catalog.pg_relation_size(c.oid) / "
+      "pg_catalog.current_setting('block_size')::bigint AS pages) size WHERE n.nspname = $1 AND "
+      "t.relname = $2";
+  const std::array<pg::Parameter, 2> parameters = {schema, table};
+  ASSIGN_OR_RETURN(const pg::Result result, connection_.Execute(kSql, parameters));
+  return result.number<int64_t>(0, 0).value_or(-1);
+}
+
+absl::Status SnapshotReader::BeginTable(const std::string& schema, const std::string& table,
+                                        std::span<const std::string> columns) {
+  ASSIGN_OR_RETURN(const std::string name, pg::QuoteQualified(schema, table));
+  std::string list;
+  for (const std::string& column : columns) {
+    ASSIGN_OR_RETURN(const std::string quoted, pg::QuoteIdentifier(column));
+    list += Cat(list.empty() ? "" : ", ", quoted);
+  }
+  return BeginQuery(Cat("SELECT ", list, " FROM ", name), columns.size());
+}
+
+absl::Status SnapshotReader::BeginQuery(std::string_view select, size_t columns) {
+  ASSIGN_OR_RETURN(rows_, connection_.CopyOut(Cat("COPY (", select, ") TO STDOUT")));
+  columns_ = columns;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SnapshotReader::Step> SnapshotReader::Next() {
+  ASSIGN_OR_RETURN(const pg::CopyReader::Step step, rows_->Next());
+  switch (step) {
+    case pg::CopyReader::Step::kRow:
+      RETURN_IF_ERROR(pg::ReadCopyRow(rows_->mutable_row(), columns_, row_));
+      return Step::kRow;
+    case pg::CopyReader::Step::kWouldBlock:
+      return Step::kWouldBlock;
+    case pg::CopyReader::Step::kEnd:
+      break;
+  }
+  rows_.reset();
+  return Step::kEnd;
+}
+
+absl::Status SnapshotReader::Finish() { return connection_.Query("COMMIT").status(); }
+
+}  // namespace walrelay::wal
