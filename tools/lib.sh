@@ -306,12 +306,13 @@ remove_own_stack() {
 
 # --- The build ---
 
-# build PRESET: configures and builds it; prints only what went wrong.
+# build PRESET [options of cmake]: configures and builds it; prints only what went wrong.
 build() {
-  local log=$ROOT/build/$1.log
+  local preset=$1 log=$ROOT/build/$1.log
+  shift
   mkdir -p "$ROOT/build"
-  say "building $1"
-  if ! (cd "$ROOT" && cmake --preset "$1" && cmake --build --preset "$1") >"$log" 2>&1 </dev/null; then
+  say "building $preset"
+  if ! (cd "$ROOT" && cmake --preset "$preset" "$@" && cmake --build --preset "$preset") >"$log" 2>&1 </dev/null; then
     grep -E -m 20 'FAILED|error|Error' "$log" >&2 || tail -n 20 "$log" >&2
     die "the build failed (log: $log)"
   fi

@@ -1,0 +1,100 @@
+"""What cannot go on stops with its exit code and one line that says what to do; nothing is re-created or skipped in silence."""
+import re
+
+import harness
+from harness import wait_until
+
+
+def last_line(pipeline):
+    return [line for line in pipeline.log().splitlines() if line.strip()][-1]
+
+
+def ends(pipeline, seconds=30):
+    """Waits until the program ends by itself; returns its exit code."""
+    process = pipeline.process
+    code = wait_until("its end", lambda: process.poll() is not None and [process.returncode], seconds)[0]
+    pipeline.process = None
+    return code
+
+
+def run_until_it_ends(pipeline, command="produce"):
+    pipeline.start(command)
+    return ends(pipeline)
+
+
+def after_a_first_run(events):
+    events.source.query("INSERT INTO events VALUES (1, 1, 'x')")
+    events.start("produce")
+    events.wait_streaming()
+    wait_until("the row in Kafka", lambda: len(events.records("events")) == 1)
+    assert events.stop()[0] == 0
+
+
+def test_slot_dropped_while_it_was_away(events):
+    after_a_first_run(events)
+    events.drop_slot()
+    events.source.query("INSERT INTO events VALUES (1, 2, 'x')")
+    assert run_until_it_ends(events) == 20
+    assert events.slot in last_line(events)
+    assert not events.source.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", [events.slot])
+
+
+def test_slot_moved_ahead(events):
+    after_a_first_run(events)
+    events.source.query("INSERT INTO events VALUES (1, 2, 'x')")
+    events.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [events.slot])
+    assert run_until_it_ends(events) == 22
+    assert re.search(r"[0-9A-F]+/[0-9A-F]+", last_line(events)), "it names the range at stake"
+
+
+def test_slot_dropped_while_it_streams(events):
+    events.start("produce")
+    sender = events.wait_streaming()
+    server = harness.Database("source", "postgres")
+    # The slot is free for a moment after its walsender has been ended.
+    server.query("SELECT pg_terminate_backend(%s)", [sender])
+
+    def dropped():
+        try:
+            server.query("SELECT pg_drop_replication_slot(%s)", [events.slot])
+            return True
+        except harness.psycopg2.errors.ObjectInUse:
+            if sender := events.walsender():
+                server.query("SELECT pg_terminate_backend(%s)", [sender])
+            return False
+    wait_until("the slot dropped", dropped, every=0.001)
+    assert ends(events) == 20
+
+
+def test_wrong_password(events):
+    events.source_options["database.password"] = "not-the-password"
+    assert run_until_it_ends(events) == 11
+    assert "not-the-password" not in events.log()
+
+
+def test_unknown_key(events):
+    events.source_options["slot.nmae"] = "x"
+    assert run_until_it_ends(events) == 2
+    assert "slot.nmae" in events.log() and "slot.name" in events.log()
+    assert re.search(r"walrelay\.toml:\d+", events.log()), "file and line"
+
+
+def test_unbuilt_delivery(events):
+    events.pipeline_options["delivery"] = "transactional"
+    assert run_until_it_ends(events) == 2
+
+
+def test_replica_identity(events):
+    """A publication of all tables would make the application's own UPDATE on a table without a key fail."""
+    events.source.query("CREATE TABLE keyless (a int)")
+    assert run_until_it_ends(events) == 32
+    assert "keyless" in events.log()
+    assert not events.source.query("SELECT 1 FROM pg_publication")
+
+
+def test_large_record(events):
+    """A row that is larger than Kafka takes stops the capture by the table's name, without a loop and without its values."""
+    after_a_first_run(events)
+    events.source.query("INSERT INTO events VALUES (1, 2, repeat('secret', 400000))")
+    assert run_until_it_ends(events) == 42
+    assert "public.events" in last_line(events) and "secret" not in events.log()
