@@ -23,6 +23,8 @@
 
 namespace walrelay::app {
 
+using PublicationMode = wal::AutoCreate;  // publication.autocreate.mode
+
 struct CaptureOptions {
   pg::ConnectionOptions connection;  // Without application_name unless the user gave one.
   std::string database;
@@ -36,7 +38,7 @@ struct CaptureOptions {
       slot_stream_params;  // Further options of START_REPLICATION.
 
   std::string publication;
-  wal::AutoCreate publication_mode = wal::AutoCreate::kAllTables;
+  PublicationMode publication_mode = PublicationMode::kAllTables;
   bool publish_via_partition_root = false;
 
   SnapshotMode snapshot_mode = SnapshotMode::kInitial;
