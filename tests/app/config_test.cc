@@ -360,7 +360,7 @@ TEST(PublicSettings, MaskSecretsOnly) {
   EXPECT_THAT(all, Not(HasSubstr("hidden")));
   EXPECT_THAT(all, HasSubstr("source.database.password=********"));
   EXPECT_THAT(all, HasSubstr("kafka.bootstrap.servers=b:1"));
-  EXPECT_THAT(all, HasSubstr("lake.connection=host=l password=********"));
+  EXPECT_THAT(all, HasSubstr("lake.connection=password=******** host=l"));
   EXPECT_THAT(all, HasSubstr("host=t"));
   EXPECT_EQ(PublicConnectorConfig(config)["name"], "postgres-source-connector");
 }

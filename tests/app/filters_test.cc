@@ -81,13 +81,13 @@ TEST(RegexList, RefusesClassesThatOnlyJavaUnderstands) {
 
 TEST(RegexList, GivesUpOnACatastrophicExpressionAndReportsIt) {
   const SharedFilterHealth health = Health();
-  const RegexList list = List("(a+)+b", health);
+  const RegexList list = List("(a+)+", health);
   const std::string name = std::string(200, 'a') + "c";
   const auto start = std::chrono::steady_clock::now();
   EXPECT_FALSE(list.Matches(name));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
   EXPECT_TRUE(absl::IsInvalidArgument(health->status()));
-  EXPECT_THAT(std::string(Message(health->status())), HasSubstr("'(a+)+b' cannot be decided"));
+  EXPECT_THAT(std::string(Message(health->status())), HasSubstr("'(a+)+' cannot be decided"));
 }
 
 TEST(RegexList, StaysHealthyOnHonestExpressions) {
