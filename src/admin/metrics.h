@@ -45,9 +45,10 @@ struct MetricsView {
 
 class Metrics {
  public:
-  // Called by the capture loop. Call it also while waiting, so that the loop is seen to be alive.
+  // Called by the capture loop, about once a second, also while it is idle or waits: /health takes
+  // a working stage that is silent for kPatience for one that hangs.
   void Publish(const CaptureCounters& counters, WallTime now = WallNow());
-  // Called by worker `worker` (0, 1, …) of sink `stage` ("lake", "target").
+  // The same for worker `worker` (0, 1, …) of sink `stage` ("lake", "target").
   void Publish(std::string_view stage, int worker, const SinkCounters& counters,
                WallTime now = WallNow());
 
