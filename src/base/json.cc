@@ -8,6 +8,7 @@
 
 #include <rapidjson/reader.h>
 
+#include "base/json_escape.h"
 #include "base/status.h"
 
 namespace walrelay {
@@ -108,84 +109,6 @@ class NodeHandler {
   std::vector<uint32_t>& open_;
 };
 
-// Size of the UTF-8 sequence that `text` begins with; 0 when it is not one (RFC 3629).
-size_t SequenceSize(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto continues = [&](size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (!continues(1) || !continues(2)) return 0;
-    if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-    if (lead == 0xED && byte(1) > 0x9F) return 0;
-    return 3;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (!continues(1) || !continues(2) || !continues(3)) return 0;
-    if (lead == 0xF0 && byte(1) < 0x90) return 0;
-    if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
-
-void AppendUnit(std::string& out, uint32_t unit) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  const char escape[] = {
-      '\\',           'u', kHex[unit >> 12 & 15], kHex[unit >> 8 & 15], kHex[unit >> 4 & 15],
-      kHex[unit & 15]};
-  out.append(escape, sizeof(escape));
-}
-
-// One character that cannot be copied as it is; returns how many bytes it took.
-size_t AppendSpecial(std::string& out, std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  switch (lead) {
-    case '"':
-      out += "\\\"";
-      return 1;
-    case '\\':
-      out += "\\\\";
-      return 1;
-    case '\b':
-      out += "\\b";
-      return 1;
-    case '\t':
-      out += "\\t";
-      return 1;
-    case '\n':
-      out += "\\n";
-      return 1;
-    case '\f':
-      out += "\\f";
-      return 1;
-    case '\r':
-      out += "\\r";
-      return 1;
-  }
-  if (lead < 0x20) {
-    AppendUnit(out, lead);
-    return 1;
-  }
-  const size_t size = SequenceSize(text);
-  if (size == 0) {
-    out += "\xEF\xBF\xBD";  // U+FFFD.
-    return 1;
-  }
-  if (size < 4) {
-    out.append(text.substr(0, size));
-    return size;
-  }
-  const auto bits = [&](size_t i) { return static_cast<uint32_t>(text[i]) & 0x3F; };
-  const uint32_t code = ((lead & 7u) << 18 | bits(1) << 12 | bits(2) << 6 | bits(3)) - 0x10000;
-  AppendUnit(out, 0xD800 + (code >> 10));
-  AppendUnit(out, 0xDC00 + (code & 0x3FF));
-  return 4;
-}
-
-bool IsPlain(char c) { return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\'; }
-
 }  // namespace
 
 // Keeps the tokenizer's stack from one document to the next.
@@ -254,13 +177,7 @@ absl::StatusOr<JsonValue> JsonReader::ParseInSitu(char* text, size_t size) {
 
 void AppendJsonString(std::string& out, std::string_view text) {
   out.push_back('"');
-  while (!text.empty()) {
-    size_t plain = 0;
-    while (plain < text.size() && IsPlain(text[plain])) ++plain;
-    out.append(text.substr(0, plain));
-    text.remove_prefix(plain);
-    if (!text.empty()) text.remove_prefix(AppendSpecial(out, text));
-  }
+  AppendJsonEscaped(out, text);
   out.push_back('"');
 }
 

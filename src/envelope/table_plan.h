@@ -22,7 +22,7 @@ namespace walrelay::envelope {
 // Where the rows come from: Debezium reads and converts some types differently (FORMAT.md §10.9).
 enum class ReadFrom { kStream, kSnapshot };
 
-class TablePlan : public std::enable_shared_from_this<TablePlan> {
+class TablePlan {
  public:
   struct Impl;
   explicit TablePlan(std::unique_ptr<const Impl> impl);

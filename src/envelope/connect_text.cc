@@ -1,0 +1,200 @@
+#include "envelope/connect_text.h"
+
+#include <array>
+#include <ctime>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "envelope/binary_text.h"
+#include "envelope/calendar.h"
+#include "envelope/decimal.h"
+
+namespace walrelay::envelope {
+namespace {
+
+constexpr std::string_view kConnectData = "org.apache.kafka.connect.data.";
+constexpr int64_t kMillisPerDay = 86'400'000;
+
+bool IsConnect(const ConnectSchema& schema, std::string_view name) {
+  return schema.name.size() == kConnectData.size() + name.size() &&
+         schema.name.rfind(kConnectData, 0) == 0 &&
+         std::string_view(schema.name).substr(kConnectData.size()) == name;
+}
+
+// Milliseconds of a java.util.Date, when the value is one.
+std::optional<int64_t> DateMillis(const ConnectSchema& schema, JsonValue value) {
+  if (IsConnect(schema, "Date")) return value.Int().value_or(0) * kMillisPerDay;
+  if (IsConnect(schema, "Time") || IsConnect(schema, "Timestamp")) return value.Int().value_or(0);
+  return std::nullopt;
+}
+
+int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+// Values.dateFormatFor: a time below one day, a date at midnight, else both.
+std::string HeaderDate(int64_t millis) {
+  const int64_t day = FloorDiv(millis, kMillisPerDay);
+  const int64_t millis_of_day = millis - day * kMillisPerDay;
+  Buffer out;
+  if (millis >= kMillisPerDay || millis < 0) {
+    AppendIsoDate(out, day);
+    if (millis_of_day == 0) return std::string(out.view());
+    out.push_back('T');
+  }
+  AppendIsoTime(out, millis_of_day * 1000, 3);
+  out.push_back('Z');
+  return std::string(out.view());
+}
+
+// java.util.Date.toString in UTC: "Thu Jan 01 00:00:00 UTC 1970".
+std::string DateText(int64_t millis) {
+  const auto seconds = static_cast<std::time_t>(FloorDiv(millis, 1000));
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 64> text{};
+  std::strftime(text.data(), text.size(), "%a %b %d %H:%M:%S UTC %Y", &parts);
+  return text.data();
+}
+
+// BigDecimal.toString of a Decimal in either of the converter's formats.
+std::string DecimalText(const ConnectSchema& schema, JsonValue value, bool decimal_numeric) {
+  if (decimal_numeric) return std::string(value.text());
+  int64_t scale = 0;
+  for (const auto& [name, text] : schema.parameters) {
+    if (name == "scale") scale = std::strtoll(text.c_str(), nullptr, 10);
+  }
+  const std::string unscaled = UnscaledText(value.text());
+  auto decimal = ParseDecimal(unscaled);
+  if (!decimal) return {};
+  decimal->scale = scale;
+  Buffer out;
+  AppendBigDecimal(out, *decimal);
+  return std::string(out.view());
+}
+
+// The two notations share the walk over the value.
+enum class Notation { kHeader, kToString };
+
+class TextWriter {
+ public:
+  TextWriter(Notation notation, bool decimal_numeric)
+      : notation_(notation), decimal_numeric_(decimal_numeric) {}
+
+  void Append(const ConnectSchema& schema, JsonValue value) {
+    if (value.is_null()) {
+      out += "null";
+    } else if (schema.type == "struct") {
+      AppendStruct(schema, value, nullptr);
+    } else if (schema.type == "array") {
+      AppendArray(schema, value);
+    } else if (schema.type == "map") {
+      AppendMap(schema, value);
+    } else {
+      AppendScalar(schema, value);
+    }
+  }
+
+  void AppendStruct(const ConnectSchema& schema, JsonValue value, const NullMask* nulls) {
+    out += header() ? "{" : "Struct{";
+    bool first = true;
+    for (size_t i = 0; i < schema.fields.size(); ++i) {
+      const auto& [name, field] = schema.fields[i];
+      const JsonValue member = value[name];
+      if (!header() && (member.is_null() || (nulls != nullptr && (*nulls)[i]))) continue;
+      if (!first) out += ',';
+      first = false;
+      if (header()) {
+        AppendQuoted(name);
+        out += ':';
+      } else {
+        out += name;
+        out += '=';
+      }
+      Append(field, member);
+    }
+    out += '}';
+  }
+
+  std::string out;
+
+ private:
+  bool header() const { return notation_ == Notation::kHeader; }
+
+  void AppendQuoted(std::string_view text) {
+    out += '"';
+    for (const char c : text) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+    out += '"';
+  }
+
+  void AppendArray(const ConnectSchema& schema, JsonValue value) {
+    out += '[';
+    bool first = true;
+    for (const JsonValue item : value) {
+      if (!first) out += header() ? "," : ", ";
+      first = false;
+      Append(schema.items[0], item);
+    }
+    out += ']';
+  }
+
+  void AppendMap(const ConnectSchema& schema, JsonValue value) {
+    out += '{';
+    bool first = true;
+    for (auto member = value.begin(); member != value.end(); ++member) {
+      if (!first) out += header() ? "," : ", ";
+      first = false;
+      if (header()) {
+        AppendQuoted(member.name());
+        out += ':';
+      } else {
+        out += member.name();
+        out += '=';
+      }
+      Append(schema.items[1], *member);
+    }
+    out += '}';
+  }
+
+  void AppendScalar(const ConnectSchema& schema, JsonValue value) {
+    if (const auto millis = DateMillis(schema, value)) {
+      out += header() ? HeaderDate(*millis) : DateText(*millis);
+    } else if (IsConnect(schema, "Decimal")) {
+      out += DecimalText(schema, value, decimal_numeric_);
+    } else if (schema.type == "bytes" && !header()) {
+      const size_t size = DecodeBase64(value.text()).size();
+      out += Cat("java.nio.HeapByteBuffer[pos=0 lim=", size, " cap=", size, "]");
+    } else if (value.Bool()) {
+      out += *value.Bool() ? "true" : "false";
+    } else if (header() && (schema.type == "string" || schema.type == "bytes")) {
+      AppendQuoted(value.text());
+    } else {
+      out += value.text();  // Numbers, NaN without its quotes, and text as it is.
+    }
+  }
+
+  const Notation notation_;
+  const bool decimal_numeric_;
+};
+
+}  // namespace
+
+std::string HeaderText(const ConnectSchema& key, std::string_view json, bool decimal_numeric) {
+  JsonReader reader;
+  const auto value = reader.Parse(json);
+  TextWriter writer(Notation::kHeader, decimal_numeric);
+  if (value.ok()) writer.Append(key, *value);
+  return std::move(writer.out);
+}
+
+std::string KeyText(const ConnectSchema& key, std::string_view json, const NullMask& nulls,
+                    bool decimal_numeric) {
+  JsonReader reader;
+  const auto value = reader.Parse(json);
+  TextWriter writer(Notation::kToString, decimal_numeric);
+  if (value.ok()) writer.AppendStruct(key, *value, &nulls);
+  return std::move(writer.out);
+}
+
+}  // namespace walrelay::envelope

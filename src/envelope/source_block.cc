@@ -1,0 +1,148 @@
+#include "envelope/source_block.h"
+
+#include "base/json.h"
+#include "base/status.h"
+#include "envelope/scalar_codecs.h"
+
+namespace walrelay::envelope {
+namespace {
+
+std::string Quoted(std::string_view text) {
+  std::string json;
+  AppendJsonString(json, text);
+  return json;
+}
+
+std::string_view SnapshotText(SnapshotMarker marker) {
+  switch (marker) {
+    case SnapshotMarker::kStreaming:
+      return {};
+    case SnapshotMarker::kTrue:
+      return "\"true\"";
+    case SnapshotMarker::kFirst:
+      return "\"first\"";
+    case SnapshotMarker::kFirstInDataCollection:
+      return "\"first_in_data_collection\"";
+    case SnapshotMarker::kLastInDataCollection:
+      return "\"last_in_data_collection\"";
+    case SnapshotMarker::kLast:
+      return "\"last\"";
+  }
+  return {};
+}
+
+int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+template <class Number>
+void AppendOptional(Buffer& out, const std::optional<Number>& value) {
+  if (value) {
+    out.AppendInt(*value);
+  } else {
+    out.append("null");
+  }
+}
+
+void AppendSequenceEntry(Buffer& out, Lsn lsn) {
+  out.append("\\\"");
+  out.AppendInt(Number(lsn));
+  out.append("\\\"");
+}
+
+}  // namespace
+
+ConnectSchema SourceSchema(Compat compat) {
+  const bool later = compat != Compat::k2_5_0;
+  const auto optional = [](std::string_view type) { return PlainSchema(type).AsOptional(); };
+  ConnectSchema snapshot = NamedSchema("string", "io.debezium.data.Enum").AsOptional();
+  snapshot.parameters = {
+      {"allowed", later ? "true,first,first_in_data_collection,last_in_data_collection,last,false,"
+                          "incremental"
+                        : "true,last,false,incremental"}};
+  snapshot.default_json = "\"false\"";
+
+  ConnectSchema source =
+      NamedSchema("struct", "io.debezium.connector.postgresql.Source", later ? 1 : 0);
+  source.fields = {{"version", PlainSchema("string")},
+                   {"connector", PlainSchema("string")},
+                   {"name", PlainSchema("string")},
+                   {"ts_ms", PlainSchema("int64")},
+                   {"snapshot", snapshot},
+                   {"db", PlainSchema("string")},
+                   {"sequence", optional("string")}};
+  if (later) {
+    source.fields.emplace_back("ts_us", optional("int64"));
+    source.fields.emplace_back("ts_ns", optional("int64"));
+  }
+  source.fields.emplace_back("schema", PlainSchema("string"));
+  source.fields.emplace_back("table", PlainSchema("string"));
+  source.fields.emplace_back("txId", optional("int64"));
+  source.fields.emplace_back("lsn", optional("int64"));
+  source.fields.emplace_back("xmin", optional("int64"));
+  if (later) {
+    source.fields.emplace_back("origin", optional("string"));
+    source.fields.emplace_back("origin_lsn", optional("int64"));
+  }
+  return source;
+}
+
+ConnectSchema TransactionBlockSchema() {
+  ConnectSchema block = NamedSchema("struct", "event.block").AsOptional();
+  block.fields = {{"id", PlainSchema("string")},
+                  {"total_order", PlainSchema("int64")},
+                  {"data_collection_order", PlainSchema("int64")}};
+  return block;
+}
+
+SourceBlock::SourceBlock(const Options& options, std::string_view schema, std::string_view table)
+    : with_origin_(options.compat != Compat::k2_5_0),
+      // The value is unset in the stream; the converter puts the schema's default there.
+      streaming_(options.value_null_as_default ? "\"false\"" : "null"),
+      lead_(Cat("{\"version\":\"", VersionText(options.compat),
+                "\",\"connector\":\"postgresql\",\"name\":", Quoted(options.topic_prefix),
+                ",\"ts_ms\":")),
+      database_(Cat(",\"db\":", Quoted(options.database), ",\"sequence\":\"[")),
+      table_(Cat(",\"schema\":", Quoted(schema), ",\"table\":", Quoted(table), ",\"txId\":")) {}
+
+void SourceBlock::Append(Buffer& out, const EventContext& context) const {
+  out.append(lead_);
+  out.AppendInt(FloorDiv(context.source_ts_micros, 1000));
+  out.append(",\"snapshot\":");
+  out.append(context.marker == SnapshotMarker::kStreaming ? streaming_
+                                                          : SnapshotText(context.marker));
+  out.append(database_);
+  if (context.last_commit) {
+    AppendSequenceEntry(out, *context.last_commit);
+  } else {
+    out.append("null");
+  }
+  out.push_back(',');
+  AppendSequenceEntry(out, context.lsn);
+  out.append("]\"");
+  if (with_origin_) {
+    out.append(",\"ts_us\":");
+    out.AppendInt(context.source_ts_micros);
+    out.append(",\"ts_ns\":");
+    out.AppendInt(context.source_ts_micros * 1000);
+  }
+  out.append(table_);
+  AppendOptional(out, context.tx_id);
+  out.append(",\"lsn\":");
+  out.AppendInt(Number(context.lsn));
+  out.append(",\"xmin\":");
+  AppendOptional(out, context.xmin);
+  if (with_origin_) {
+    out.append(",\"origin\":");
+    if (context.origin) {
+      AppendJsonText(out, *context.origin);
+      out.append(",\"origin_lsn\":");
+      out.AppendInt(Number(context.origin_lsn));
+    } else {
+      out.append("null,\"origin_lsn\":null");
+    }
+  }
+  out.push_back('}');
+}
+
+int64_t MillisOf(WallTime time) { return FloorDiv(UnixNanos(time), 1'000'000); }
+
+}  // namespace walrelay::envelope

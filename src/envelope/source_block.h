@@ -1,0 +1,37 @@
+// The `source` struct of an envelope: where an event comes from.
+//
+// Source: FORMAT.md §2.4, §3.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "envelope/buffer.h"
+#include "envelope/connect_schema.h"
+#include "envelope/encoder.h"
+#include "envelope/options.h"
+
+namespace walrelay::envelope {
+
+ConnectSchema SourceSchema(Compat compat);
+// The `transaction` struct, whose name is never adjusted.
+ConnectSchema TransactionBlockSchema();
+
+// Writes the struct for one table, from prepared pieces.
+class SourceBlock {
+ public:
+  SourceBlock(const Options& options, std::string_view schema, std::string_view table);
+  void Append(Buffer& out, const EventContext& context) const;
+
+ private:
+  bool with_origin_;            // 3.6: ts_us, ts_ns, origin, origin_lsn.
+  std::string_view streaming_;  // What `snapshot` is in the stream.
+  std::string lead_;            // {"version":…,"ts_ms":
+  std::string database_;        // ,"db":…,"sequence":"[
+  std::string table_;           // ,"schema":…,"table":…,"txId":
+};
+
+// ts_ms, ts_us, ts_ns of a time: numbers of at most 20 digits.
+int64_t MillisOf(WallTime time);
+
+}  // namespace walrelay::envelope
