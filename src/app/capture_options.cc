@@ -208,6 +208,17 @@ absl::StatusOr<CaptureOptions> MakeCaptureOptions(const Config& config) {
 
 absl::Status CheckCaptureOptions(const Config& config) { return Parse(config).status(); }
 
+absl::StatusOr<std::vector<pg::TableName>> CapturedTables(const CaptureOptions& options,
+                                                          std::span<const pg::ListedTable> all) {
+  std::vector<pg::TableName> tables;
+  for (const pg::ListedTable& table : all) {
+    const bool captured = options.table_captured(table.name.schema, table.name.table);
+    if (captured && !table.unlogged) tables.push_back(table.name);
+  }
+  RETURN_IF_ERROR(options.filter_health->status());
+  return tables;
+}
+
 absl::StatusOr<pg::ConnectionOptions> MakeSourceConnection(const Config& config) {
   RETURN_IF_ERROR(CheckGiven(config, {"database.hostname", "database.user", "database.dbname"}));
   return Connection(config);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "app/snapshot_mode.h"
 #include "base/status.h"
 #include "kafka/topics.h"
+#include "pg/catalog.h"
 #include "pg/connection_options.h"
 #include "wal/publication.h"
 
@@ -66,6 +68,11 @@ absl::StatusOr<CaptureOptions> MakeCaptureOptions(const Config& config);
 // The same checks without asking for what may be missing where nothing is captured (walrelay
 // apply).
 absl::Status CheckCaptureOptions(const Config& config);
+
+// The tables out of `all` that pass the filters and can be published (unlogged ones cannot).
+// InvalidArgument when a filter has no answer.
+absl::StatusOr<std::vector<pg::TableName>> CapturedTables(const CaptureOptions& options,
+                                                          std::span<const pg::ListedTable> all);
 
 // How the source is reached; for the slot and publication commands, which need nothing else.
 absl::StatusOr<pg::ConnectionOptions> MakeSourceConnection(const Config& config);

@@ -1,0 +1,316 @@
+#include "app/cli.h"
+
+#include <CLI/CLI.hpp>
+
+#include "app/commands/config_commands.h"
+#include "app/commands/position_commands.h"
+#include "app/commands/publication_commands.h"
+#include "app/commands/slot_commands.h"
+#include "app/exit_code.h"
+#include "app/option_table.h"
+#include "app/version.h"
+#include "base/json.h"
+#include "base/log.h"
+
+namespace walrelay::app {
+namespace {
+
+using Action = std::function<absl::Status(const Config&)>;
+
+constexpr char kExamples[] = R"(Examples:
+  walrelay run                                   the pipeline on this machine, without a file
+  walrelay produce --config walrelay.toml        PostgreSQL to Kafka only
+  walrelay apply --config walrelay.toml --set kafka.group.id=appliers
+  walrelay config check --config walrelay.toml   what is in force, and from where
+  walrelay slot show; walrelay position show     where the pipeline is
+  walrelay slot drop old_slot --dry-run          what would be lost
+
+Every option can also be given as WALRELAY_<SECTION>_<OPTION>, as in
+WALRELAY_SOURCE_DATABASE_HOSTNAME; walrelay config check --list-options lists them.
+)";
+
+std::string ExitCodeHelp() {
+  TextTable table({"Exit code", ""});
+  for (const ExitCodeText& row : ExitCodeTable()) {
+    table.Add({Cat("  ", static_cast<int>(row.code)), std::string(row.meaning)});
+  }
+  return table.ToString();
+}
+
+absl::Status ShowVersion(Console& console, bool json) {
+  if (!json) {
+    console.out << Cat("walrelay ", kVersion, "\n");
+    return absl::OkStatus();
+  }
+  std::string text;
+  JsonWriter(text).BeginObject().Key("version").String(kVersion).EndObject();
+  console.out << text << '\n';
+  return absl::OkStatus();
+}
+
+// The commands and what each parsed option is stored in. One object parses once.
+class CommandLine {
+ public:
+  CommandLine(Console& console, const PipelineRunner& run_pipeline)
+      : console_(console), run_(run_pipeline) {
+    app_.footer(Cat(kExamples, "\n", ExitCodeHelp()));
+    app_.require_subcommand(1);
+    app_.get_formatter()->column_width(36);
+    AddPipelineCommands();
+    AddSlotCommands();
+    AddPublicationCommands();
+    AddOtherCommands();
+  }
+
+  CLI::App& app() { return app_; }
+  const Action& action() const { return action_; }
+  const ConfigInputs& inputs() const { return inputs_; }
+  bool needs_config() const { return needs_config_; }
+
+ private:
+  // A command that takes a configuration.
+  CLI::App* Add(CLI::App& parent, const std::string& name, const std::string& what, Action action) {
+    CLI::App* command = parent.add_subcommand(name, what);
+    command
+        ->add_option("-c,--config", file_,
+                     "TOML file; without it, the built-in pipeline of this machine")
+        ->type_name("FILE");
+    command->add_option("--set", inputs_.sets, "an option over file and environment; repeatable")
+        ->type_name("SECTION.KEY=VALUE")
+        ->allow_extra_args(false);
+    command->callback([this, action = std::move(action)] {
+      action_ = action;
+      if (!file_.empty()) inputs_.file = file_;
+    });
+    return command;
+  }
+  void AddJson(CLI::App* command) { command->add_flag("--json", json_, "JSON instead of text"); }
+  void AddDryRun(CLI::App* command) {
+    command->add_flag("--dry-run", consent_.dry_run, "only say what would be done");
+  }
+  void AddConsent(CLI::App* command) {
+    AddDryRun(command);
+    command->add_flag("-y,--yes", consent_.yes, "do not ask");
+  }
+  void AddSlotName(CLI::App* command) {
+    command->add_option("slot", name_, "name of the slot; else source.slot.name");
+  }
+  CLI::App* AddGroup(const std::string& name, const std::string& what) {
+    CLI::App* group = app_.add_subcommand(name, what);
+    group->require_subcommand(1);
+    return group;
+  }
+
+  void AddPipelineCommands() {
+    const auto add = [this](const std::string& name, const std::string& what, Stages stages) {
+      Add(app_, name, what, [this, stages](const Config& config) {
+        if (auto status = CheckComplete(config, stages); !status.ok()) return status;
+        return run_(config, stages);
+      });
+    };
+    add("run", "capture from PostgreSQL and apply to lake and target, in one process",
+        Stages::kAll);
+    add("produce", "capture only: PostgreSQL to Kafka", Stages::kCapture);
+    add("apply", "apply only: Kafka to lake and target", Stages::kApply);
+  }
+
+  void AddSlotCommands() {
+    CLI::App* slot = AddGroup("slot", "replication slots of the source");
+    AddJson(Add(*slot, "list", "all logical slots of the server", [this](const Config& config) {
+      return ListSlotsCommand(config, console_, json_);
+    }));
+
+    CLI::App* show = Add(
+        *slot, "show", "one slot: position, what it holds back, who uses it",
+        [this](const Config& config) { return ShowSlotCommand(config, console_, name_, json_); });
+    AddSlotName(show);
+    AddJson(show);
+
+    CLI::App* create =
+        Add(*slot, "create", "create a slot (the pipeline does so itself when it needs one)",
+            [this](const Config& config) {
+              return CreateSlotCommand(config, console_,
+                                       {.name = name_, .failover = failover_, .consent = consent_});
+            });
+    AddSlotName(create);
+    create->add_flag("--failover", failover_, "synchronise it to standbys (PostgreSQL 17)");
+    AddDryRun(create);
+
+    CLI::App* drop = Add(*slot, "drop", "drop a slot; says first what would be lost",
+                         [this](const Config& config) {
+                           return DropSlotCommand(config, console_, name_, consent_);
+                         });
+    AddSlotName(drop);
+    AddConsent(drop);
+
+    CLI::App* advance =
+        Add(*slot, "advance", "skip changes: move a slot forward; says first what would be lost",
+            [this](const Config& config) {
+              return AdvanceSlotCommand(config, console_,
+                                        {.name = name_, .to = to_, .consent = consent_});
+            });
+    AddSlotName(advance);
+    advance->add_option("--to", to_, "where to")->type_name("LSN|current")->required();
+    AddConsent(advance);
+
+    CLI::App* copy = Add(*slot, "copy", "copy a slot, to read the same changes a second time",
+                         [this](const Config& config) {
+                           return CopySlotCommand(config, console_,
+                                                  {.from = name_, .to = to_, .consent = consent_});
+                         });
+    copy->add_option("to", to_, "name of the new slot")->required();
+    copy->add_option("--from", name_, "slot to copy; else source.slot.name")->type_name("SLOT");
+    AddDryRun(copy);
+  }
+
+  void AddPublicationCommands() {
+    CLI::App* publication = AddGroup("publication", "the publication that the slot reads");
+    const auto add_name = [this](CLI::App* command) {
+      command->add_option("--publication", name_, "its name; else source.publication.name")
+          ->type_name("NAME");
+    };
+    CLI::App* show =
+        Add(*publication, "show", "tables, operations, and dangers of replica identities",
+            [this](const Config& config) {
+              return ShowPublicationCommand(config, console_, name_, json_);
+            });
+    add_name(show);
+    AddJson(show);
+
+    CLI::App* create =
+        Add(*publication, "create", "create it, or bring it into line with the filters",
+            [this](const Config& config) {
+              return CreatePublicationCommand(config, console_,
+                                              {.name = name_, .mode = mode_, .consent = consent_});
+            });
+    add_name(create);
+    create->add_option("--mode", mode_,
+                       "all_tables, filtered, no_tables; else publication.autocreate.mode");
+    AddConsent(create);
+
+    CLI::App* add = Add(*publication, "add", "add tables", [this](const Config& config) {
+      return AddTablesCommand(config, console_,
+                              {.name = name_, .tables = tables_, .consent = consent_});
+    });
+    add_name(add);
+    add->add_option("tables", tables_, "schema.table …")->required();
+    AddDryRun(add);
+
+    CLI::App* drop =
+        Add(*publication, "drop", "take tables out; without tables, drop the publication",
+            [this](const Config& config) {
+              return DropPublicationCommand(
+                  config, console_, {.name = name_, .tables = tables_, .consent = consent_});
+            });
+    add_name(drop);
+    drop->add_option("tables", tables_, "schema.table …");
+    AddConsent(drop);
+  }
+
+  void AddOtherCommands() {
+    CLI::App* position = AddGroup("position", "where the pipeline is");
+    AddJson(Add(
+        *position, "show", "position record, Debezium's offset record and the slot, side by side",
+        [this](const Config& config) { return ShowPositionCommand(config, console_, json_); }));
+
+    CLI::App* config_group = AddGroup("config", "the configuration");
+    CLI::App* check =
+        Add(*config_group, "check", "read it, check every option, show what is in force",
+            [this](const Config& config) { return CheckConfigCommand(config, console_, json_); });
+    AddJson(check);
+    check->add_flag_callback(
+        "--list-options", [this] { needs_config_ = false; },
+        "every option, its default and what it does here");
+
+    CLI::App* version = app_.add_subcommand("version", "the version of this program");
+    AddJson(version);
+    version->callback([this] {
+      needs_config_ = false;
+      action_ = [this](const Config&) { return ShowVersion(console_, json_); };
+    });
+    check->parse_complete_callback([this] {
+      if (!needs_config_) {
+        action_ = [this](const Config&) {
+          ListOptions(console_);
+          return absl::OkStatus();
+        };
+      }
+    });
+  }
+
+  Console& console_;
+  const PipelineRunner& run_;
+  CLI::App app_{"Change data capture from PostgreSQL through Kafka into lake and target databases.",
+                "walrelay"};
+  Action action_;
+  bool needs_config_ = true;
+
+  // What options are parsed into.
+  std::string file_;
+  ConfigInputs inputs_;
+  Consent consent_;
+  bool json_ = false;
+  bool failover_ = false;
+  std::string name_;
+  std::string to_;
+  std::string mode_;
+  std::vector<std::string> tables_;
+};
+
+int Fail(Console& console, const absl::Status& status) {
+  std::string line(Message(status));
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  if (!status.ok() && !absl::IsCancelled(status)) console.err << "walrelay: " << line << '\n';
+  return static_cast<int>(ExitCodeOf(status));
+}
+
+// "did you mean …?" for a command that does not exist.
+std::string CommandHint(CLI::App& app, const std::vector<std::string>& arguments) {
+  CLI::App* at = &app;
+  for (const std::string& argument : arguments) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : at->get_subcommands({})) names.push_back(command->get_name());
+    if (names.empty() || argument.starts_with("-")) return {};
+    if (std::find(names.begin(), names.end(), argument) != names.end()) {
+      at = at->get_subcommand(argument);
+      continue;
+    }
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    const std::string nearest = NearestName(argument, views);
+    return nearest.empty() ? std::string() : Cat("; did you mean ", nearest, "?");
+  }
+  return {};
+}
+
+}  // namespace
+
+int RunCommandLine(const std::vector<std::string>& arguments,
+                   const std::vector<std::string>& environment, Console& console,
+                   const PipelineRunner& run_pipeline) {
+  CommandLine line(console, run_pipeline);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // As CLI11 wants it.
+    line.app().parse(std::move(reversed));
+  } catch (const CLI::Success& help) {
+    return line.app().exit(help, console.out, console.err);
+  } catch (const CLI::ParseError& error) {
+    return Fail(console,
+                absl::InvalidArgumentError(
+                    Cat(error.what(), CommandHint(line.app(), arguments), " (walrelay --help)")));
+  }
+
+  Config config;
+  if (line.needs_config()) {
+    ConfigInputs inputs = line.inputs();
+    inputs.environment = environment;
+    auto loaded = LoadConfig(inputs);
+    if (!loaded.ok()) return Fail(console, loaded.status());
+    config = *std::move(loaded);
+    if (const auto status = log::Configure(config.log.level, config.log.format); !status.ok()) {
+      return Fail(console, status);
+    }
+  }
+  return Fail(console, line.action()(config));
+}
+
+}  // namespace walrelay::app
