@@ -9,6 +9,11 @@ struct SchemalessFormat {
   bool times_are_adaptive =
       true;             // time.precision.mode = adaptive: milliseconds up to precision 3.
   int time_digits = 6;  // Otherwise: 3 (connect), 6, 9 fractional digits for time and timestamp.
+
+  // binary.handling.mode, where it makes bytes a string: also with a schema block, which does not
+  // tell them apart.
+  enum class Binary { kBase64, kBase64UrlSafe, kHex };
+  Binary binary = Binary::kBase64;
 };
 
 }  // namespace walrelay::apply

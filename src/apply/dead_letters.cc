@@ -1,0 +1,82 @@
+#include "apply/dead_letters.h"
+
+#include "apply/decimal.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace walrelay::apply {
+namespace {
+
+constexpr std::string_view kInsert =
+    "INSERT INTO walrelay.dead_letters (pipeline, sink, kafka_topic, kafka_partition, "
+    "kafka_offset, reason, record_key, "
+    "record_value, record_headers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+std::optional<std::string> Bytea(std::optional<std::string_view> bytes) {
+  if (!bytes) return std::nullopt;
+  std::string hex;
+  AppendHexBytea(*bytes, hex);
+  return hex;
+}
+
+// [["name", "value"], …]: names may repeat. Bytes that are no text become replacement characters.
+std::string HeadersJson(const std::vector<RecordHeader>& headers) {
+  std::string json;
+  JsonWriter writer(json);
+  writer.BeginArray();
+  for (const RecordHeader& header : headers) {
+    writer.BeginArray().String(header.name);
+    if (header.value) {
+      writer.String(*header.value);
+    } else {
+      writer.Null();
+    }
+    writer.EndArray();
+  }
+  writer.EndArray();
+  return json;
+}
+
+}  // namespace
+
+void DeadLetters::Add(const ConsumedRecord& record, std::string_view reason) {
+  log::Warn("topic ", record.topic, " partition ", record.partition, " offset ", record.offset,
+            " goes to walrelay.dead_letters: ", reason);
+  letters_.push_back({.topic = std::string(record.topic),
+                      .partition = Cat(record.partition),
+                      .offset = Cat(record.offset),
+                      .reason = std::string(reason),
+                      .headers = HeadersJson(record.headers),
+                      .key = Bytea(record.key),
+                      .value = Bytea(record.value)});
+}
+
+size_t DeadLetters::bytes() const {
+  size_t total = 0;
+  for (const Letter& letter : letters_) total += letter.value.value_or("").size();
+  return total;
+}
+
+absl::Status DeadLetters::Queue(PreparedStatements& prepared, StatementQueue& queue) {
+  if (letters_.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string* name, prepared.Name(std::string(kInsert)));
+  const auto parameter = [](const std::optional<std::string>& text) {
+    return text ? pg::Parameter(*text) : pg::Parameter();
+  };
+  for (const Letter& letter : letters_) {
+    queue.Begin(*name, {.what = "table walrelay.dead_letters"});
+    for (const std::string_view text :
+         {std::string_view(pipeline_), std::string_view(sink_), std::string_view(letter.topic),
+          std::string_view(letter.partition), std::string_view(letter.offset),
+          std::string_view(letter.reason)}) {
+      queue.Add(text);
+    }
+    queue.Add(parameter(letter.key));
+    queue.Add(parameter(letter.value));
+    queue.Add(std::string_view(letter.headers));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace walrelay::apply

@@ -1,0 +1,237 @@
+#include "apply/mirror.h"
+
+#include "apply/raw_events.h"
+#include "apply/table_name.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace walrelay::apply {
+namespace {
+
+// What nothing but the values says.
+Fields FieldsOfObject(JsonValue object) {
+  Fields fields;
+  for (auto it = object.begin(); it != object.end(); ++it) {
+    FieldType type = TypeOfValue(*it);
+    type.optional = false;
+    fields.push_back({std::string(it.name()), std::move(type)});
+  }
+  return fields;
+}
+
+JsonValue RowOf(const Envelope& envelope) {
+  return envelope.op == 'd' ? envelope.before : envelope.after;
+}
+
+}  // namespace
+
+absl::Status Transaction::Begin() {
+  if (open_) return absl::OkStatus();
+  RETURN_IF_ERROR(connection_.Query("BEGIN").status());
+  open_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::Commit() {
+  open_ = false;
+  return connection_.Commit();
+}
+
+Mirror::Mirror(pg::Connection& connection, const SinkOptions& options, Placeholder placeholder,
+               Transaction& transaction, PreparedStatements& prepared)
+    : connection_(connection),
+      options_(options),
+      placeholder_(std::move(placeholder)),
+      transaction_(transaction),
+      prepared_(prepared),
+      catalog_(connection, options.kind),
+      values_(options.schemaless) {}
+
+absl::Status Mirror::Add(const Envelope& envelope, uint32_t record) {
+  ASSIGN_OR_RETURN(Table * table, Find(envelope));
+  if (table == nullptr) return absl::OkStatus();
+  if (!table->is_changed) {
+    table->is_changed = true;
+    changed_.push_back(table);
+  }
+  if (envelope.op == 't') {
+    table->batch.Truncate();
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(CheckKey(*table, envelope));
+  texts_.Clear();
+  const bool is_delete = envelope.op == 'd';
+  const bool has_key_object = table->batch.has_key() && envelope.key.is_object();
+  cells_.assign(table->shape.columns.size(), Cell());
+  if (!is_delete || !has_key_object) {
+    // Only an update can leave out what it did not change, and the `c` that a key change makes of
+    // one.
+    const bool may_be_unsent = envelope.op == 'u' || envelope.has_old_key;
+    RETURN_IF_ERROR(ReadRow(*table, table->row, RowOf(envelope), envelope.row_fields,
+                            may_be_unsent ? &placeholder_ : nullptr));
+  }
+  bool lacks_key = false;
+  for (const uint16_t column : table->shape.key) lacks_key |= !cells_[column].is_known();
+  if (lacks_key && has_key_object) {
+    // Column filters leave keys alone: the record's key has what its row has not.
+    RETURN_IF_ERROR(ReadRow(*table, table->key, envelope.key, envelope.key_fields, nullptr));
+  }
+  const ChangeInfo info{.op = envelope.op,
+                        .source_ts_us = envelope.source_ts_us,
+                        .record = record,
+                        .has_old_key = envelope.has_old_key,
+                        .has_new_key = envelope.has_new_key,
+                        .lsn = envelope.source_lsn};
+  if (is_delete) {
+    table->batch.Delete(cells_, info);
+    return absl::OkStatus();
+  }
+  // A row of a table without a key that changes: the old one goes, the new one comes.
+  if (envelope.op == 'u' && !table->batch.has_key()) {
+    if (!envelope.before.is_object()) {
+      return absl::FailedPreconditionError(
+          Cat(table->what, ": a row without a key changed and its old values were not ",
+              "sent; set REPLICA IDENTITY FULL at the source"));
+    }
+    std::vector<Cell> after = cells_;
+    Arena after_texts;
+    for (Cell& cell : after) cell.text = after_texts.Copy(cell.text);
+    cells_.assign(table->shape.columns.size(), Cell());
+    RETURN_IF_ERROR(ReadRow(*table, table->row, envelope.before, envelope.row_fields, nullptr));
+    table->batch.Delete(cells_, info);
+    table->batch.Upsert(after, info);
+    return absl::OkStatus();
+  }
+  table->batch.Upsert(cells_, info);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Mirror::Table*> Mirror::Find(const Envelope& envelope) {
+  lookup_.assign(envelope.schema).append(1, '\0').append(envelope.table);
+  const auto found = tables_.find(lookup_);
+  if (found != tables_.end()) return found->second.get();
+  ASSIGN_OR_RETURN(std::unique_ptr<Table> table, Open(envelope));
+  if (table == nullptr) return static_cast<Table*>(nullptr);
+  return tables_.emplace(lookup_, std::move(table)).first->second.get();
+}
+
+RecordKey Mirror::KeyOf(const Envelope& envelope) const {
+  if (envelope.key.is_object()) {
+    return {.is_known = true,
+            .fields = envelope.key_fields != nullptr ? **envelope.key_fields
+                                                     : FieldsOfObject(envelope.key)};
+  }
+  return {.is_known = !envelope.has_unreadable_key, .fields = {}};
+}
+
+// Null when there is nothing to do: a truncate of a table that is not there.
+absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& envelope) {
+  const SourceTableName source{std::string(envelope.schema), std::string(envelope.table)};
+  ASSIGN_OR_RETURN(const std::string name, MirrorTableName(options_.target_table_format, source));
+  const auto [taken, is_new] = taken_.emplace(name, source);
+  if (!is_new && taken->second != source) {
+    const SourceTableName both[] = {taken->second, source};
+    return CheckTableNames(options_.target_table_format, both);
+  }
+  // The truncate has no key: whether its table has one is not known before the next row.
+  RecordKey key = KeyOf(envelope);
+  if (envelope.op == 't') key.is_known = false;
+  ASSIGN_OR_RETURN(std::optional<MirrorTable> shape, catalog_.Read(name, key));
+  if (!shape) {
+    if (envelope.op == 't') return nullptr;
+    RETURN_IF_ERROR(transaction_.Begin());
+    const Fields row =
+        envelope.row_fields != nullptr ? **envelope.row_fields : FieldsOfObject(RowOf(envelope));
+    const std::optional<SourceTable> types = SourceOf(source);
+    RETURN_IF_ERROR(catalog_.Create(name, row, key, types ? &*types : nullptr));
+    log::Info("created table ", MirrorSchemaOf(options_.kind), ".", name, " for ", source.schema,
+              ".", source.table);
+    ASSIGN_OR_RETURN(shape, catalog_.Read(name, key));
+    if (!shape) return absl::FailedPreconditionError(Cat("table ", name, " is gone again"));
+  }
+  auto table = std::make_unique<Table>(*std::move(shape));
+  table->source = source;
+  table->what = Cat("table ", table->shape.Describe());
+  table->staging = Cat("walrelay_staging_", taken_.size());
+  return table;
+}
+
+std::optional<SourceTable> Mirror::SourceOf(const SourceTableName& name) const {
+  if (!options_.source_table) return std::nullopt;
+  absl::StatusOr<std::optional<SourceTable>> table = options_.source_table(name.schema, name.table);
+  if (table.ok()) return *std::move(table);
+  log::Warn("types of ", name.schema, ".", name.table,
+            " are taken from its records: ", Message(table.status()));
+  return std::nullopt;
+}
+
+absl::Status Mirror::CheckKey(const Table& table, const Envelope& envelope) const {
+  if (envelope.has_unreadable_key) return absl::OkStatus();
+  bool same = envelope.key.size() == table.shape.key.size();
+  size_t i = 0;
+  for (auto it = envelope.key.begin(); same && it != envelope.key.end(); ++it, ++i) {
+    same = it.name() == table.shape.columns[table.shape.key[i]].name;
+  }
+  if (same) return absl::OkStatus();
+  return absl::FailedPreconditionError(Cat(table.what,
+                                           ": the key of its records has changed; rename or drop "
+                                           "the table here, or give it a unique index on ",
+                                           "the new key, and start again"));
+}
+
+absl::Status Mirror::ReadRow(Table& table, RowMapping& mapping, JsonValue object,
+                             const SharedFields* fields, const Placeholder* placeholder) {
+  if (!mapping.Fits(object, fields, table.version)) {
+    const std::vector<Field> missing =
+        mapping.Make(object, fields, table.shape, table.version, options_.schemaless);
+    if (!missing.empty()) {
+      RETURN_IF_ERROR(AddColumns(table, missing));
+      cells_.resize(table.shape.columns.size());
+      if (!mapping.Make(object, fields, table.shape, table.version, options_.schemaless).empty()) {
+        return absl::FailedPreconditionError(
+            Cat(table.what, ": columns that were added are not there"));
+      }
+    }
+  }
+  return mapping.Read(object, table.shape, placeholder, values_, texts_, cells_);
+}
+
+absl::Status Mirror::AddColumns(Table& table, const std::vector<Field>& missing) {
+  RETURN_IF_ERROR(transaction_.Begin());
+  const std::optional<SourceTable> types = SourceOf(table.source);
+  RETURN_IF_ERROR(catalog_.AddColumns(table.shape, missing, types ? &*types : nullptr));
+  for (const Field& field : missing)
+    log::Info("added column ", field.name, " to ", table.shape.Describe());
+  RecordKey key;
+  for (const uint16_t column : table.shape.key)
+    key.fields.push_back({table.shape.columns[column].name, {}});
+  ASSIGN_OR_RETURN(std::optional<MirrorTable> shape, catalog_.Read(table.shape.name, key));
+  bool same = shape.has_value() && shape->columns.size() >= table.shape.columns.size();
+  for (size_t i = 0; same && i < table.shape.columns.size(); ++i) {
+    same = shape->columns[i].name == table.shape.columns[i].name;
+  }
+  // Cells that were read go by column number.
+  if (!same) return absl::AbortedError(Cat(table.what, " was altered by somebody else meanwhile"));
+  table.shape = *std::move(shape);
+  ++table.version;
+  return absl::OkStatus();
+}
+
+void Mirror::Clear() {
+  for (Table* table : changed_) {
+    table->batch.Clear();
+    table->plan = {};
+    table->is_changed = false;
+  }
+  changed_.clear();
+  timestamps_.Clear();
+  rows_ = bytes_ = incomplete_ = 0;
+}
+
+std::string_view Mirror::TimestampText(int64_t micros) {
+  text_.clear();
+  AppendUtcTimestamp(micros, text_);
+  return timestamps_.Copy(text_);
+}
+
+}  // namespace walrelay::apply

@@ -1,0 +1,123 @@
+// The mirror of the source's tables: a batch's rows on their way into the tables of one sink.
+//
+// Add() reads rows and makes tables and columns that are missing; Queue() or Write() puts them into
+// the database. Owned by a Sink, on its thread. After an error other than DataLoss of Add() it is
+// of no further use. Source: DESIGN.md §6.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "apply/envelope_reader.h"
+#include "apply/mirror_table.h"
+#include "apply/placeholder.h"
+#include "apply/plan.h"
+#include "apply/row_mapping.h"
+#include "apply/sink.h"
+#include "apply/statement_queue.h"
+#include "apply/table_catalog.h"
+#include "apply/value_text.h"
+#include "pg/connection.h"
+
+namespace walrelay::apply {
+
+// The transaction of a batch, begun when something needs it.
+class Transaction {
+ public:
+  explicit Transaction(pg::Connection& connection) : connection_(connection) {}
+  absl::Status Begin();
+  bool is_open() const { return open_; }
+  absl::Status Commit();
+
+ private:
+  pg::Connection& connection_;
+  bool open_ = false;
+};
+
+// Makes the error of a row into the one reported: adds table and coordinates.
+using RowError =
+    absl::FunctionRef<absl::Status(const StatementQueue::Purpose&, const absl::Status&)>;
+
+class Mirror {
+ public:
+  Mirror(pg::Connection& connection, const SinkOptions& options, Placeholder placeholder,
+         Transaction& transaction, PreparedStatements& prepared);
+
+  // A row event or truncate. DataLoss: the record's fault; nothing of it was taken.
+  absl::Status Add(const Envelope& envelope, uint32_t record);
+
+  // Sets how each table is written; reads what moved rows need. Then:
+  absl::Status MakePlans();
+  size_t rows() const { return rows_; }
+  size_t bytes() const { return bytes_; }
+  size_t incomplete() const { return incomplete_; }
+  // No table is truncated or copied into: Queue() does it all.
+  absl::Status Queue(StatementQueue& queue);
+  // In the open transaction; large tables by COPY.
+  absl::Status Write(RowError failed);
+
+  void Clear();
+
+ private:
+  struct Table {
+    SourceTableName source;
+    MirrorTable shape;
+    uint64_t version = 1;  // Of the shape.
+    RowMapping row;
+    RowMapping key;
+    TableBatch batch;
+    TableBatch::Plan plan;
+    std::string what;              // For errors: "table public.orders".
+    std::string staging;           // Its temporary table.
+    uint64_t staging_version = 0;  // The shape that was made for; 0: none.
+    bool is_changed = false;
+    explicit Table(MirrorTable made) : shape(std::move(made)), batch(shape.key) {}
+  };
+
+  absl::StatusOr<Table*> Find(const Envelope& envelope);
+  absl::StatusOr<std::unique_ptr<Table>> Open(const Envelope& envelope);
+  absl::Status CheckKey(const Table& table, const Envelope& envelope) const;
+  absl::Status ReadRow(Table& table, RowMapping& mapping, JsonValue object,
+                       const SharedFields* fields, const Placeholder* placeholder);
+  absl::Status AddColumns(Table& table, const std::vector<Field>& missing);
+  absl::Status FillFromOldRows(Table& table);
+  std::optional<SourceTable> SourceOf(const SourceTableName& name) const;
+  RecordKey KeyOf(const Envelope& envelope) const;
+  bool IsSmall(const Table& table) const;
+  absl::Status QueueTable(Table& table, StatementQueue& queue);
+  absl::Status QueueAppends(Table& table, StatementQueue& queue);
+  absl::Status WriteTable(Table& table, RowError failed);
+  absl::Status WriteStaged(Table& table);
+  absl::Status CopyAppends(Table& table);
+  absl::Status PrepareStaging(Table& table);
+  std::string_view TimestampText(int64_t micros);
+  std::vector<uint16_t> WritableColumns(const Table& table) const;
+
+  pg::Connection& connection_;
+  const SinkOptions& options_;
+  Placeholder placeholder_;
+  Transaction& transaction_;
+  PreparedStatements& prepared_;
+  TableCatalog catalog_;
+  ValueText values_;
+
+  std::unordered_map<std::string, std::unique_ptr<Table>>
+      tables_;                                              // By schema, NUL, table of the source.
+  std::unordered_map<std::string, SourceTableName> taken_;  // Mirror table → source table.
+  std::vector<Table*> changed_;  // In the order of their first change in the batch.
+  std::string lookup_;
+  std::vector<Cell> cells_;
+  Arena texts_;       // Of the row being read.
+  Arena timestamps_;  // Of the batch.
+  std::string text_;
+  size_t rows_ = 0;
+  size_t bytes_ = 0;
+  size_t incomplete_ = 0;
+};
+
+}  // namespace walrelay::apply

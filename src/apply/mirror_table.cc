@@ -1,0 +1,177 @@
+#include "apply/mirror_table.h"
+
+#include "base/check.h"
+#include "base/status.h"
+#include "pg/quoting.h"
+
+namespace walrelay::apply {
+namespace {
+
+// Our own fixed names: they need no quotes of their own, but get them like all others.
+std::string Quoted(std::string_view name) {
+  absl::StatusOr<std::string> quoted = pg::QuoteIdentifier(name);
+  CHECK(quoted.ok());
+  return *std::move(quoted);
+}
+
+constexpr std::string_view kGroup = "walrelay_group";
+constexpr std::string_view kOperation = "walrelay_operation";
+constexpr std::string_view kTimestamp = "walrelay_timestamp";
+
+std::string Staging(std::string_view staging) { return Cat("pg_temp.", Quoted(staging)); }
+
+std::string ColumnList(const MirrorTable& table, std::span<const uint16_t> columns) {
+  std::string list;
+  for (const uint16_t column : columns) list += Cat(table.columns[column].quoted, ", ");
+  return list;
+}
+
+std::string InsertHead(const MirrorTable& table, std::span<const uint16_t> columns) {
+  // OVERRIDING: an identity column of an existing table takes the source's value, not its own.
+  return Cat("INSERT INTO ", table.quoted, " AS t (", ColumnList(table, columns),
+             Quoted(table.metadata.operation), ", ", Quoted(table.metadata.timestamp), ", ",
+             Quoted(table.metadata.synced_at), ") OVERRIDING SYSTEM VALUE ");
+}
+
+bool IsKey(const MirrorTable& table, uint16_t column) {
+  for (const uint16_t key : table.key) {
+    if (key == column) return true;
+  }
+  return false;
+}
+
+std::string ConflictTail(const MirrorTable& table, std::span<const uint16_t> columns) {
+  if (table.key.empty()) return "";
+  std::string sql = " ON CONFLICT (";
+  for (size_t i = 0; i < table.key.size(); ++i) {
+    sql += Cat(i == 0 ? "" : ", ", table.columns[table.key[i]].quoted);
+  }
+  sql += ") DO UPDATE SET ";
+  for (const uint16_t column : columns) {
+    if (IsKey(table, column)) continue;
+    const std::string& name = table.columns[column].quoted;
+    sql += Cat(name, " = EXCLUDED.", name, ", ");
+  }
+  for (const std::string_view name :
+       {table.metadata.operation, table.metadata.timestamp, table.metadata.synced_at}) {
+    sql += Cat(Quoted(name), " = EXCLUDED.", Quoted(name),
+               name == table.metadata.synced_at ? "" : ", ");
+  }
+  return sql;
+}
+
+// t.key = value, where a key that may be NULL is found too.
+std::string KeyEquals(const MirrorColumn& column, const std::string& value) {
+  const std::string operator_ =
+      column.equality.empty() ? "OPERATOR(pg_catalog.=)" : column.equality;
+  const std::string name = Cat("t.", column.quoted);
+  if (column.not_null) return Cat(name, " ", operator_, " ", value);
+  return Cat("(", name, " ", operator_, " ", value, " OR (", name, " IS NULL AND ", value,
+             " IS NULL))");
+}
+
+std::string KeyCondition(const MirrorTable& table) {
+  std::string sql;
+  for (size_t i = 0; i < table.key.size(); ++i) {
+    const MirrorColumn& column = table.columns[table.key[i]];
+    sql += Cat(i == 0 ? "" : " AND ", KeyEquals(column, Cat("$", i + 1, "::", column.type.sql)));
+  }
+  return sql;
+}
+
+}  // namespace
+
+MetadataColumns MetadataColumnsOf(SinkKind kind) {
+  switch (kind) {
+    case SinkKind::kLake:
+      return {"cdc_operation", "cdc_timestamp", "synced_at"};
+    case SinkKind::kTarget:
+      return {"__cdc_operation", "__cdc_timestamp", "__synced_at"};
+  }
+  return {};
+}
+
+std::string_view MirrorSchemaOf(SinkKind kind) {
+  return kind == SinkKind::kLake ? "cdc_processed" : "public";
+}
+
+std::optional<uint16_t> MirrorTable::Find(std::string_view column) const {
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].name == column) return static_cast<uint16_t>(i);
+  }
+  return std::nullopt;
+}
+
+std::string UpsertRowSql(const MirrorTable& table, std::span<const uint16_t> columns) {
+  std::string sql = InsertHead(table, columns) + "VALUES (";
+  for (size_t i = 0; i < columns.size(); ++i) sql += Cat("$", i + 1, ", ");
+  sql += Cat("$", columns.size() + 1, ", $", columns.size() + 2, ", pg_catalog.now())");
+  return sql + ConflictTail(table, columns);
+}
+
+std::string DeleteRowSql(const MirrorTable& table) {
+  return Cat("DELETE FROM ", table.quoted, " AS t WHERE ", KeyCondition(table));
+}
+
+std::string DeleteWholeRowSql(const MirrorTable& table, std::span<const uint16_t> columns) {
+  std::string condition;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const MirrorColumn& column = table.columns[columns[i]];
+    // Types without equality (json, xml, point) are compared by their text.
+    const std::string cast = column.equality.empty() ? "::text" : "";
+    condition += Cat(i == 0 ? "" : " AND ", "r.", column.quoted, cast, " IS NOT DISTINCT FROM $",
+                     i + 1, "::", column.type.sql, cast);
+  }
+  return Cat("DELETE FROM ", table.quoted,
+             " AS t WHERE (t.tableoid, t.ctid) = (SELECT r.tableoid, r.ctid FROM ", table.quoted,
+             " AS r WHERE ", condition.empty() ? "true" : condition, " LIMIT 1)");
+}
+
+std::string SelectRowSql(const MirrorTable& table, std::span<const uint16_t> columns) {
+  std::string list;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    list += Cat(i == 0 ? "" : ", ", "t.", table.columns[columns[i]].quoted, "::text");
+  }
+  return Cat("SELECT ", list, " FROM ", table.quoted, " AS t WHERE ", KeyCondition(table));
+}
+
+std::string CreateStagingSql(const MirrorTable& table, std::string_view staging) {
+  std::string list;
+  for (const MirrorColumn& column : table.columns) {
+    if (column.writable) list += Cat(column.quoted, ", ");
+  }
+  return Cat("CREATE TEMPORARY TABLE ", Staging(staging), " ON COMMIT DELETE ROWS AS SELECT ", list,
+             "0::int4 AS ", kGroup, ", ''::text AS ", kOperation, ", pg_catalog.now() AS ",
+             kTimestamp, " FROM ", table.quoted, " WITH NO DATA");
+}
+
+std::string CopyStagingSql(const MirrorTable& table, std::string_view staging,
+                           std::span<const uint16_t> columns) {
+  return Cat("COPY ", Staging(staging), " (", ColumnList(table, columns), kGroup, ", ", kOperation,
+             ", ", kTimestamp, ") FROM STDIN");
+}
+
+std::string UpsertStagedSql(const MirrorTable& table, std::string_view staging,
+                            std::span<const uint16_t> columns, int group) {
+  return Cat(InsertHead(table, columns), "SELECT ", ColumnList(table, columns), kOperation, ", ",
+             kTimestamp, ", pg_catalog.now() FROM ", Staging(staging), " AS s WHERE s.", kGroup,
+             " = ", group, ConflictTail(table, columns));
+}
+
+std::string DeleteStagedSql(const MirrorTable& table, std::string_view staging) {
+  std::string sql = Cat("DELETE FROM ", table.quoted, " AS t USING ", Staging(staging),
+                        " AS s WHERE s.", kGroup, " = ", kDeleteGroup);
+  for (const uint16_t key : table.key) {
+    const MirrorColumn& column = table.columns[key];
+    sql += Cat(" AND ", KeyEquals(column, Cat("s.", column.quoted)));
+  }
+  return sql;
+}
+
+std::string CopyTableSql(const MirrorTable& table, std::span<const uint16_t> columns) {
+  return Cat("COPY ", table.quoted, " (", ColumnList(table, columns),
+             Quoted(table.metadata.operation), ", ", Quoted(table.metadata.timestamp), ", ",
+             Quoted(table.metadata.synced_at), ") FROM STDIN");
+}
+
+}  // namespace walrelay::apply

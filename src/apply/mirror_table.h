@@ -1,0 +1,75 @@
+// What is known of one table of the sink, and the statements that write it.
+//
+// Pure values and text; apply/table_catalog reads and makes them. Every name is qualified and
+// quoted, so nothing depends on search_path.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apply/field_type.h"
+#include "apply/sink.h"
+
+namespace walrelay::apply {
+
+// The names of the columns that we add to each row.
+struct MetadataColumns {
+  std::string_view operation;
+  std::string_view timestamp;
+  std::string_view synced_at;
+};
+MetadataColumns MetadataColumnsOf(SinkKind kind);
+// cdc_processed or public.
+std::string_view MirrorSchemaOf(SinkKind kind);
+
+struct MirrorColumn {
+  std::string name;
+  std::string quoted;
+  ColumnType type;
+  bool writable = true;  // Not GENERATED … STORED.
+  bool not_null = false;
+  std::string
+      equality;  // Operator of its type: "OPERATOR(pg_catalog.=)"; empty when its type has none.
+};
+
+struct MirrorTable {
+  std::string schema;
+  std::string name;
+  std::string quoted;                 // "cdc_processed"."orders"
+  std::vector<MirrorColumn> columns;  // Without the metadata columns.
+  std::vector<uint16_t> key;          // Empty: rows are appended, and removed as a whole.
+  MetadataColumns metadata;
+
+  std::optional<uint16_t> Find(std::string_view column) const;
+  std::string Describe() const { return schema + "." + name; }
+};
+
+// INSERT … ON CONFLICT of one row. Parameters: the columns' values, then operation and source time.
+std::string UpsertRowSql(const MirrorTable& table, std::span<const uint16_t> columns);
+// DELETE of one row. Parameters: the key's values.
+std::string DeleteRowSql(const MirrorTable& table);
+// DELETE of one row that is equal in all columns given. Parameters: their values.
+std::string DeleteWholeRowSql(const MirrorTable& table, std::span<const uint16_t> columns);
+// The columns of the row with a key, as text. Parameters: the key's values.
+std::string SelectRowSql(const MirrorTable& table, std::span<const uint16_t> columns);
+
+// A temporary table with the columns of `table`, the group of each row (kDeleteGroup: to be
+// deleted), operation and source time.
+inline constexpr int kDeleteGroup = -1;
+std::string CreateStagingSql(const MirrorTable& table, std::string_view staging);
+std::string CopyStagingSql(const MirrorTable& table, std::string_view staging,
+                           std::span<const uint16_t> columns);
+std::string UpsertStagedSql(const MirrorTable& table, std::string_view staging,
+                            std::span<const uint16_t> columns, int group);
+std::string DeleteStagedSql(const MirrorTable& table, std::string_view staging);
+// COPY straight into a table without a key; synced_at by default value is not needed: it is among
+// the columns.
+std::string CopyTableSql(const MirrorTable& table, std::span<const uint16_t> columns);
+
+}  // namespace walrelay::apply

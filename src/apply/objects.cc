@@ -1,0 +1,156 @@
+#include "apply/objects.h"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace walrelay::apply {
+namespace {
+
+struct Object {
+  std::string_view exists;  // SQL that is not NULL when it is there.
+  std::string_view create;
+};
+
+constexpr Object kCommon[] = {
+    {"to_regnamespace('walrelay')", "CREATE SCHEMA walrelay"},
+    {"to_regclass('walrelay.progress')", R"(
+CREATE TABLE walrelay.progress (
+  pipeline    text        NOT NULL,
+  sink        text        NOT NULL,
+  topic       text        NOT NULL,
+  partition   integer     NOT NULL,
+  next_offset bigint      NOT NULL,
+  fingerprint text        NOT NULL,
+  updated_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, topic, partition)
+))"},
+    {"to_regclass('walrelay.dead_letters')", R"(
+CREATE TABLE walrelay.dead_letters (
+  id              bigserial   PRIMARY KEY,
+  pipeline        text        NOT NULL,
+  sink            text        NOT NULL,
+  kafka_topic     text        NOT NULL,
+  kafka_partition integer     NOT NULL,
+  kafka_offset    bigint      NOT NULL,
+  reason          text        NOT NULL,
+  sqlstate        text,
+  record_key      bytea,
+  record_value    bytea,
+  record_headers  json,
+  created_at      timestamptz NOT NULL DEFAULT now()
+))"},
+    {"to_regprocedure('walrelay.table_summary(text,text,text)')", R"(
+CREATE FUNCTION walrelay.table_summary(schema_name text, timestamp_column text, synced_column text)
+RETURNS TABLE (table_name text, row_count bigint, last_change timestamptz, last_sync timestamptz, replication_lag interval)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT c.relname FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = timestamp_column AND NOT a.attisdropped
+    JOIN pg_attribute b ON b.attrelid = c.oid AND b.attname = synced_column AND NOT b.attisdropped
+    WHERE c.relnamespace = schema_name::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    ORDER BY c.relname
+  LOOP
+    RETURN QUERY EXECUTE format(
+      'SELECT %L::text, count(*), max(%I)::timestamptz, max(%I)::timestamptz, '
+      'greatest(max(%I)::timestamptz - max(%I)::timestamptz, interval ''0'') FROM %I.%I',
+      found.relname, timestamp_column, synced_column, synced_column, timestamp_column, schema_name, found.relname);
+  END LOOP;
+END
+$$)"},
+};
+
+constexpr Object kLake[] = {
+    {"to_regnamespace('cdc_raw')", "CREATE SCHEMA cdc_raw"},
+    {"to_regnamespace('cdc_processed')", "CREATE SCHEMA cdc_processed"},
+    {"to_regclass('cdc_raw.cdc_events')", R"(
+CREATE TABLE cdc_raw.cdc_events (
+  id              bigserial   PRIMARY KEY,
+  source_table    text        NOT NULL,
+  operation       text        NOT NULL,
+  event_key       jsonb,
+  before_data     jsonb,
+  after_data      jsonb,
+  source_metadata jsonb,
+  kafka_topic     text        NOT NULL,
+  kafka_partition integer     NOT NULL,
+  kafka_offset    bigint      NOT NULL,
+  event_timestamp timestamptz,
+  processed_at    timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (kafka_topic, kafka_partition, kafka_offset)
+))"},
+    {"to_regclass('cdc_raw.cdc_statistics')", R"(
+CREATE VIEW cdc_raw.cdc_statistics AS
+SELECT source_table,
+       operation,
+       count(*)             AS event_count,
+       min(event_timestamp) AS first_event,
+       max(event_timestamp) AS last_event,
+       max(processed_at)    AS last_processed,
+       greatest(max(processed_at) - max(event_timestamp), interval '0') AS replication_lag
+FROM cdc_raw.cdc_events
+GROUP BY source_table, operation
+ORDER BY source_table, operation)"},
+    {"to_regclass('cdc_processed.analytics_summary')", R"(
+CREATE VIEW cdc_processed.analytics_summary AS
+SELECT table_name, row_count, last_change, last_sync, replication_lag
+FROM walrelay.table_summary('cdc_processed', 'cdc_timestamp', 'synced_at'))"},
+};
+
+constexpr Object kTarget[] = {
+    {"to_regclass('public.sync_summary')", R"(
+CREATE VIEW public.sync_summary AS
+SELECT table_name, row_count, last_change, last_sync, replication_lag
+FROM walrelay.table_summary('public', '__cdc_timestamp', '__synced_at'))"},
+};
+
+std::vector<Object> ObjectsOf(SinkKind kind) {
+  std::vector<Object> objects(std::begin(kCommon), std::end(kCommon));
+  const std::span<const Object> own =
+      kind == SinkKind::kLake ? std::span<const Object>(kLake) : kTarget;
+  objects.insert(objects.end(), own.begin(), own.end());
+  return objects;
+}
+
+absl::StatusOr<std::vector<std::string_view>> Missing(pg::Connection& connection,
+                                                      const std::vector<Object>& objects) {
+  std::string sql = "SELECT ";
+  for (size_t i = 0; i < objects.size(); ++i)
+    sql += Cat(i == 0 ? "" : ", ", objects[i].exists, " IS NULL");
+  ASSIGN_OR_RETURN(const pg::Result result, connection.Query(sql));
+  std::vector<std::string_view> missing;
+  for (size_t i = 0; i < objects.size(); ++i) {
+    if (result.is_true(0, static_cast<int>(i))) missing.push_back(objects[i].create);
+  }
+  return missing;
+}
+
+}  // namespace
+
+absl::Status PrepareObjects(pg::Connection& connection, SinkKind kind) {
+  const std::vector<Object> objects = ObjectsOf(kind);
+  ASSIGN_OR_RETURN(std::vector<std::string_view> missing, Missing(connection, objects));
+  if (missing.empty()) return absl::OkStatus();
+  // Two sinks may share a database and start together: one creates, the other finds.
+  RETURN_IF_ERROR(
+      connection
+          .Query("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('walrelay objects', 0))")
+          .status());
+  ASSIGN_OR_RETURN(missing, Missing(connection, objects));
+  for (const std::string_view create : missing) {
+    if (const absl::Status created = connection.Query(create).status(); !created.ok()) {
+      return Annotate(created,
+                      "cannot create what the sink needs (see sql/ for doing it beforehand)");
+    }
+  }
+  return connection.Commit();
+}
+
+}  // namespace walrelay::apply

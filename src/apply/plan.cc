@@ -1,0 +1,206 @@
+#include "apply/plan.h"
+
+#include <charconv>
+#include <map>
+
+namespace walrelay::apply {
+namespace {
+
+constexpr size_t kPipelineRows = 200;
+constexpr size_t kPipelineBytes = 256 * 1024;
+
+// Key cells joined so that no two different keys look alike: length, colon, text; "n" for NULL.
+void JoinKey(Cells cells, const std::vector<uint16_t>& key, std::string& out) {
+  out.clear();
+  for (const uint16_t column : key) {
+    const Cell cell = column < cells.size() ? cells[column] : Cell();
+    if (cell.state != CellState::kText) {
+      out.push_back('n');
+      continue;
+    }
+    char digits[24];
+    const char* end = std::to_chars(digits, digits + sizeof(digits), cell.text.size()).ptr;
+    out.append(digits, static_cast<size_t>(end - digits));
+    out.push_back(':');
+    out.append(cell.text);
+  }
+}
+
+bool HasUnsent(Cells cells) {
+  for (const Cell& cell : cells) {
+    if (cell.state == CellState::kUnsent) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+size_t TableBatch::Plan::rows() const {
+  size_t count = deletes.size();
+  for (const Group& group : upserts) count += group.entries.size();
+  return count;
+}
+
+uint32_t TableBatch::FindOrAdd(Cells cells, bool* added) {
+  JoinKey(cells, key_, key_text_);
+  const auto found = by_key_.find(key_text_);
+  *added = found == by_key_.end();
+  if (!*added) return found->second;
+  const auto index = static_cast<uint32_t>(entries_.size());
+  entries_.emplace_back();
+  by_key_.emplace(arena_.Copy(key_text_), index);
+  return index;
+}
+
+// With `merge` cells that are not known leave those of the entry alone.
+void TableBatch::StoreCells(Entry& entry, Cells cells, bool merge) {
+  if (entry.cell_count < cells.size()) {
+    const uint32_t old_first = entry.first_cell;
+    const uint32_t old_count = entry.cell_count;
+    entry.first_cell = static_cast<uint32_t>(cells_.size());
+    entry.cell_count = static_cast<uint32_t>(cells.size());
+    cells_.resize(cells_.size() + cells.size());
+    for (uint32_t i = 0; i < old_count; ++i) cells_[entry.first_cell + i] = cells_[old_first + i];
+  }
+  for (uint32_t i = 0; i < entry.cell_count; ++i) {
+    Cell& stored = cells_[entry.first_cell + i];
+    const Cell cell = i < cells.size() ? cells[i] : Cell();
+    if (cell.is_known()) {
+      stored = {cell.state, arena_.Copy(cell.text)};
+    } else if (!merge || stored.state == CellState::kAbsent) {
+      stored = {cell.state, {}};
+    }
+  }
+}
+
+void TableBatch::Upsert(Cells cells, const ChangeInfo& info) {
+  if (!has_key()) return Append(cells, info, false);
+  bool added = false;
+  const uint32_t index = FindOrAdd(cells, &added);
+  Entry& entry = entries_[index];
+  const bool merge = !added && !entry.is_delete;
+  if (!merge) entry.moved_from = kNone;
+  if (!added && entry.is_delete) entry.starts_anew = true;
+  StoreCells(entry, cells, merge);
+  entry.is_delete = false;
+  entry.op = info.op;
+  entry.source_ts_us = info.source_ts_us;
+  entry.record = info.record;
+  if (info.has_old_key && HasUnsent(CellsOf(entry))) TakeFromOldKey(entry, info.lsn);
+}
+
+void TableBatch::TakeFromOldKey(Entry& entry, std::string_view lsn) {
+  const auto found = moved_away_.find(lsn);
+  if (found == moved_away_.end()) return;
+  const Entry& old = entries_[found->second];
+  for (uint32_t i = 0; i < entry.cell_count && i < old.cell_count; ++i) {
+    Cell& cell = cells_[entry.first_cell + i];
+    if (cell.state == CellState::kUnsent && cells_[old.first_cell + i].is_known()) {
+      cell = cells_[old.first_cell + i];
+    }
+  }
+  // A row of the old key that was made in this batch has nothing in the database; one that was
+  // moved there has.
+  if (old.moved_from != kNone) {
+    entry.moved_from = old.moved_from;
+  } else if (!old.starts_anew) {
+    entry.moved_from = found->second;
+  }
+}
+
+void TableBatch::Delete(Cells cells, const ChangeInfo& info) {
+  if (!has_key()) return Append(cells, info, true);
+  bool added = false;
+  const uint32_t index = FindOrAdd(cells, &added);
+  Entry& entry = entries_[index];
+  if (added) {
+    // Cells that it has otherwise stay, for the `c` that may follow.
+    std::vector<Cell> key_only(cells.size());
+    for (const uint16_t column : key_) key_only[column] = cells[column];
+    StoreCells(entry, key_only, false);
+  }
+  if (info.has_new_key && !info.lsn.empty()) moved_away_[arena_.Copy(info.lsn)] = index;
+  entry.is_delete = true;
+  entry.op = info.op;
+  entry.source_ts_us = info.source_ts_us;
+  entry.record = info.record;
+}
+
+void TableBatch::Append(Cells cells, const ChangeInfo& info, bool is_delete) {
+  Entry& entry = entries_.emplace_back();
+  StoreCells(entry, cells, false);
+  entry.is_delete = is_delete;
+  entry.op = info.op;
+  entry.source_ts_us = info.source_ts_us;
+  entry.record = info.record;
+}
+
+void TableBatch::Truncate() {
+  Clear();
+  truncate_ = true;
+}
+
+void TableBatch::Clear() {
+  by_key_.clear();
+  moved_away_.clear();
+  entries_.clear();
+  cells_.clear();
+  arena_.Clear();
+  truncate_ = false;
+}
+
+Cell TableBatch::cell(uint32_t index, size_t column) const {
+  const Entry& entry = entries_[index];
+  return column < entry.cell_count ? cells_[entry.first_cell + column] : Cell();
+}
+
+void TableBatch::Fill(uint32_t index, Cells found) {
+  Entry& entry = entries_[index];
+  for (uint32_t i = 0; i < entry.cell_count && i < found.size(); ++i) {
+    Cell& cell = cells_[entry.first_cell + i];
+    if (cell.state == CellState::kUnsent && found[i].is_known()) {
+      cell = {found[i].state, arena_.Copy(found[i].text)};
+    }
+  }
+  entry.moved_from = kNone;
+}
+
+TableBatch::Plan TableBatch::MakePlan() const {
+  Plan plan;
+  plan.truncate = truncate_;
+  // Groups by the columns that are known. Most rows have all of them, so the last group is tried
+  // first.
+  std::map<std::vector<uint16_t>, size_t> groups;
+  std::vector<uint16_t> columns;
+  for (uint32_t index = 0; index < entries_.size(); ++index) {
+    const Entry& entry = entries_[index];
+    if (entry.is_delete || entry.starts_anew) {
+      if (!truncate_) plan.deletes.push_back(index);
+      if (entry.is_delete) continue;
+    }
+    columns.clear();
+    bool has_unsent = false;
+    for (uint32_t i = 0; i < entry.cell_count; ++i) {
+      const Cell& cell = cells_[entry.first_cell + i];
+      if (cell.is_known()) columns.push_back(static_cast<uint16_t>(i));
+      if (cell.state == CellState::kUnsent) has_unsent = true;
+    }
+    if (has_unsent && entry.moved_from != kNone) plan.lookups.push_back({index, entry.moved_from});
+    if (has_unsent && entry.moved_from == kNone && (entry.starts_anew || entry.op != 'u'))
+      ++plan.incomplete;
+    if (plan.upserts.empty() || plan.upserts.back().columns != columns) {
+      const auto [found, is_new] = groups.emplace(columns, plan.upserts.size());
+      if (is_new) plan.upserts.push_back({columns, {}});
+      plan.upserts[found->second].entries.push_back(index);
+    } else {
+      plan.upserts.back().entries.push_back(index);
+    }
+  }
+  return plan;
+}
+
+Method ChooseMethod(size_t rows, size_t bytes) {
+  return rows <= kPipelineRows && bytes <= kPipelineBytes ? Method::kPipeline : Method::kStaging;
+}
+
+}  // namespace walrelay::apply

@@ -1,0 +1,125 @@
+// What a batch means for one table: its changes collapsed to the last one of each key, and how to
+// write that.
+//
+// The rules:
+// - A cell that was not sent, or that the record does not have, leaves the row's value alone; an
+// earlier value of the batch
+//   for the same key wins through.
+// - A row that was deleted in the batch and inserted again starts anew: it is deleted first.
+// - The `c` of a key change takes the cells that were not sent from the row of the old key: from
+// the batch, else from the
+//   database (Lookup), before anything is written.
+// - A truncate forgets what came before it.
+// - Without a key nothing is collapsed: rows are appended and removed in their order.
+// Pure. Not thread-safe. Cells' texts are copied.
+// Source: DESIGN.md §6; FAULTS.md §3 "TOAST".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "apply/cell.h"
+
+namespace walrelay::apply {
+
+// What is known of a change beside its row.
+struct ChangeInfo {
+  char op = 0;  // r c u d
+  int64_t source_ts_us = 0;
+  uint32_t record = 0;       // Its place in the batch: for error messages.
+  bool has_old_key = false;  // `c` of a key change.
+  bool has_new_key = false;  // `d` of a key change.
+  std::string_view lsn;      // Equal in the `d` and the `c` of a key change.
+};
+
+class TableBatch {
+ public:
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  struct Entry {
+    uint32_t first_cell = 0;
+    uint32_t cell_count = 0;
+    bool is_delete = false;
+    bool starts_anew = false;     // Its row in the database, if any, is deleted first.
+    uint32_t moved_from = kNone;  // Entry whose row in the database holds the unsent cells.
+    char op = 0;
+    int64_t source_ts_us = 0;
+    uint32_t record = 0;
+  };
+  // Rows that are written with the same columns.
+  struct Group {
+    std::vector<uint16_t> columns;  // Those with a known cell; key columns are among them.
+    std::vector<uint32_t> entries;
+  };
+  struct Lookup {
+    uint32_t entry = 0;
+    uint32_t from = 0;
+  };
+  struct Plan {
+    bool truncate = false;
+    std::vector<Lookup> lookups;    // First: fill cells from the database.
+    std::vector<uint32_t> deletes;  // Then these keys.
+    std::vector<Group> upserts;     // Then these rows; keys are unique.
+    size_t incomplete = 0;          // Rows that have unsent cells and no row to take them from.
+    size_t rows() const;
+  };
+
+  // `key` are column numbers; none: the table has no key.
+  explicit TableBatch(std::vector<uint16_t> key) : key_(std::move(key)) {}
+
+  void Upsert(Cells cells, const ChangeInfo& info);
+  // Of the cells only the key counts; without a key the whole row.
+  void Delete(Cells cells, const ChangeInfo& info);
+  void Truncate();
+
+  bool has_key() const { return !key_.empty(); }
+  bool has_truncate() const { return truncate_; }
+  bool empty() const { return entries_.empty() && !truncate_; }
+  size_t changes() const { return entries_.size(); }
+  size_t bytes() const { return arena_.size(); }
+
+  // Of the changes so far. After Fill() of the lookups ask again.
+  Plan MakePlan() const;
+  const Entry& entry(uint32_t index) const { return entries_[index]; }
+  Cells cells(uint32_t index) const { return CellsOf(entries_[index]); }
+  // The whole cell row of an entry; cells beyond what it has are absent.
+  Cell cell(uint32_t index, size_t column) const;
+  // What a lookup found; cells that are not unsent stay.
+  void Fill(uint32_t index, Cells found);
+
+  void Clear();
+
+ private:
+  Cells CellsOf(const Entry& entry) const {
+    return {cells_.data() + entry.first_cell, entry.cell_count};
+  }
+  uint32_t FindOrAdd(Cells cells, bool* added);
+  void StoreCells(Entry& entry, Cells cells, bool merge);
+  void TakeFromOldKey(Entry& entry, std::string_view lsn);
+  void Append(Cells cells, const ChangeInfo& info, bool is_delete);
+
+  std::vector<uint16_t> key_;
+  Arena arena_;
+  std::vector<Cell> cells_;
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string_view, uint32_t> by_key_;
+  std::unordered_map<std::string_view, uint32_t>
+      moved_away_;  // LSN of a `d` with a new key → its entry.
+  std::string key_text_;
+  bool truncate_ = false;
+};
+
+// How rows get into a table.
+enum class Method : uint8_t {
+  kPipeline,  // A prepared statement a row, sent together: least latency.
+  kStaging,   // COPY to a temporary table, then one statement: least work a row.
+};
+
+// Thresholds from tests/bench: staging costs two to three round trips and the emptying of its
+// table.
+Method ChooseMethod(size_t rows, size_t bytes);
+
+}  // namespace walrelay::apply

@@ -1,0 +1,47 @@
+#include "apply/source_catalog.h"
+
+#include "base/status.h"
+
+namespace walrelay::apply {
+namespace {
+
+// Domains are resolved to what they are made of; built-in means that the type, or the element's, is
+// in pg_catalog.
+constexpr std::string_view kSql = R"(
+SELECT a.attname, format_type(root.oid, root.typmod), n.nspname = 'pg_catalog', coalesce(e.typtype, t.typtype) = 'e'
+FROM pg_catalog.pg_class r
+JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN LATERAL (
+  WITH RECURSIVE step AS (
+    SELECT d.oid, d.typtype, d.typbasetype, d.typtypmod, a.atttypmod AS typmod
+    FROM pg_catalog.pg_type d WHERE d.oid = a.atttypid
+    UNION ALL
+    SELECT d.oid, d.typtype, d.typbasetype, d.typtypmod, CASE WHEN p.typmod = -1 THEN p.typtypmod ELSE p.typmod END
+    FROM step p JOIN pg_catalog.pg_type d ON d.oid = p.typbasetype WHERE p.typtype = 'd')
+  SELECT oid, typmod FROM step WHERE typtype <> 'd') root ON true
+JOIN pg_catalog.pg_type t ON t.oid = root.oid
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(e.typnamespace, t.typnamespace)
+WHERE s.nspname = $1 AND r.relname = $2 AND r.relkind IN ('r', 'p')
+ORDER BY a.attnum)";
+
+}  // namespace
+
+absl::StatusOr<std::optional<SourceTable>> ReadSourceTable(pg::Connection& source,
+                                                           std::string_view schema,
+                                                           std::string_view table) {
+  const pg::Parameter parameters[] = {schema, table};
+  ASSIGN_OR_RETURN(const pg::Result rows, source.Execute(kSql, parameters));
+  if (rows.rows() == 0) return std::optional<SourceTable>();
+  SourceTable found;
+  for (int row = 0; row < rows.rows(); ++row) {
+    found.columns.push_back({.name = std::string(rows.text(row, 0)),
+                             .type = std::string(rows.text(row, 1)),
+                             .is_built_in = rows.is_true(row, 2),
+                             .is_enum = rows.is_true(row, 3)});
+  }
+  return std::optional<SourceTable>(std::move(found));
+}
+
+}  // namespace walrelay::apply

@@ -1,0 +1,48 @@
+#include "apply/statement_queue.h"
+
+#include "base/status.h"
+
+namespace walrelay::apply {
+
+absl::StatusOr<const std::string*> PreparedStatements::Name(const std::string& sql) {
+  const auto found = names_.find(sql);
+  if (found != names_.end()) return &found->second;
+  std::string name = Cat("walrelay_", names_.size());
+  RETURN_IF_ERROR(connection_.Prepare(name, sql));
+  return &names_.emplace(sql, std::move(name)).first->second;
+}
+
+void StatementQueue::Begin(const std::string& name, const Purpose& purpose) {
+  statements_.push_back({&name, parameters_.size(), purpose});
+}
+
+absl::Status StatementQueue::Run(
+    pg::Connection& connection,
+    absl::FunctionRef<absl::Status(const Purpose&, const absl::Status&)> failed) {
+  const std::vector<Statement> statements = std::move(statements_);
+  const std::vector<pg::Parameter> parameters = std::move(parameters_);
+  statements_.clear();
+  parameters_.clear();
+  if (statements.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(connection.EnterPipeline());
+  for (size_t i = 0; i < statements.size(); ++i) {
+    const size_t end = i + 1 < statements.size() ? statements[i + 1].first : parameters.size();
+    const pg::Parameters own(parameters.data() + statements[i].first, end - statements[i].first);
+    const absl::Status sent = connection.SendPrepared(*statements[i].name, own);
+    if (!sent.ok()) return failed(statements[i].purpose, sent);
+  }
+  RETURN_IF_ERROR(connection.PipelineSync());
+  // The first failure is the cause; those after it were only skipped. A lost connection ends it.
+  absl::Status first;
+  for (const Statement& statement : statements) {
+    const absl::Status answer = connection.PipelineResult().status();
+    if (first.ok() && !answer.ok()) first = failed(statement.purpose, answer);
+    if (connection.is_lost()) return first;
+  }
+  const absl::Status synced = connection.PipelineSynced();
+  if (!first.ok()) return first;
+  RETURN_IF_ERROR(synced);
+  return connection.ExitPipeline();
+}
+
+}  // namespace walrelay::apply

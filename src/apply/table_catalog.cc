@@ -1,0 +1,250 @@
+#include "apply/table_catalog.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/status.h"
+#include "pg/quoting.h"
+
+namespace walrelay::apply {
+namespace {
+
+// Columns with their type, domains resolved; the operator that says whether two values are equal,
+// where there is one. varchar, arrays, enums and ranges share the operators of text and the
+// pseudo-types, which are in pg_catalog.
+constexpr std::string_view kColumnsSql = R"(
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(e.typname, t.typname), e.oid IS NOT NULL, root.typmod,
+       a.attgenerated = '', a.attnotnull,
+       CASE WHEN coalesce(e.typname, t.typname) IN ('json', 'xml', 'point') THEN ''
+            WHEN t.typcategory IN ('A', 'E', 'R') OR t.typname = 'varchar' THEN 'OPERATOR(pg_catalog.=)'
+            ELSE coalesce((SELECT 'OPERATOR(' || quote_ident(n.nspname) || '.' || o.oprname || ')'
+                           FROM pg_opclass c
+                           JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+                           JOIN pg_amop p ON p.amopfamily = c.opcfamily AND p.amopstrategy = 3
+                            AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
+                           JOIN pg_operator o ON o.oid = p.amopopr
+                           JOIN pg_namespace n ON n.oid = o.oprnamespace
+                           WHERE c.opcdefault AND c.opcintype = t.oid), '') END
+FROM pg_class r
+JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN LATERAL (
+  WITH RECURSIVE step AS (
+    SELECT d.oid, d.typtype, d.typbasetype, d.typtypmod, a.atttypmod AS typmod FROM pg_type d WHERE d.oid = a.atttypid
+    UNION ALL
+    SELECT d.oid, d.typtype, d.typbasetype, d.typtypmod, CASE WHEN s.typmod = -1 THEN s.typtypmod ELSE s.typmod END
+    FROM step s JOIN pg_type d ON d.oid = s.typbasetype WHERE s.typtype = 'd')
+  SELECT oid, typmod FROM step WHERE typtype <> 'd') root ON true
+JOIN pg_type t ON t.oid = root.oid
+LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+WHERE r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND r.relname = $2 AND r.relkind IN ('r', 'p')
+ORDER BY a.attnum)";
+
+// Unique indexes that ON CONFLICT may infer, the primary key first; one row a column.
+constexpr std::string_view kKeysSql = R"(
+SELECT i.indexrelid, i.indisprimary, a.attname
+FROM pg_class r
+JOIN pg_index i ON i.indrelid = r.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+ AND i.indexprs IS NULL
+JOIN generate_series(0, i.indnkeyatts - 1) k ON true
+JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = i.indkey[k]
+WHERE r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND r.relname = $2
+ORDER BY i.indisprimary DESC, i.indexrelid, k)";
+
+std::string Names(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += Cat(list.empty() ? "" : ", ", name);
+  return list;
+}
+
+const SourceColumn* FindSource(const SourceTable* source, std::string_view name) {
+  if (source == nullptr) return nullptr;
+  for (const SourceColumn& column : source->columns) {
+    if (column.name == name) return &column;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<MirrorTable>> TableCatalog::Read(const std::string& name,
+                                                              const RecordKey& key) {
+  MirrorTable table{.schema = std::string(MirrorSchemaOf(kind_)),
+                    .name = name,
+                    .quoted = {},
+                    .columns = {},
+                    .key = {},
+                    .metadata = MetadataColumnsOf(kind_)};
+  ASSIGN_OR_RETURN(table.quoted, pg::QuoteQualified(table.schema, name));
+  ASSIGN_OR_RETURN(const bool exists, ReadColumns(table));
+  if (!exists) return std::optional<MirrorTable>();
+  RETURN_IF_ERROR(ReadKey(table, key));
+  return std::optional<MirrorTable>(std::move(table));
+}
+
+absl::StatusOr<bool> TableCatalog::ReadColumns(MirrorTable& table) {
+  const pg::Parameter parameters[] = {table.schema, table.name};
+  for (bool retried = false;; retried = true) {
+    ASSIGN_OR_RETURN(const pg::Result rows, connection_.Execute(kColumnsSql, parameters));
+    if (rows.rows() == 0) return false;
+    table.columns.clear();
+    int metadata = 0;
+    for (int row = 0; row < rows.rows(); ++row) {
+      const std::string_view name = rows.text(row, 0);
+      if (!CheckName(name).ok()) {
+        ++metadata;
+        continue;
+      }
+      MirrorColumn column{
+          .name = std::string(name),
+          .quoted = {},
+          .type = MakeColumnType(rows.text(row, 1), rows.text(row, 2), rows.is_true(row, 3),
+                                 rows.number<int32_t>(row, 4).value_or(-1)),
+          .writable = rows.is_true(row, 5),
+          .not_null = rows.is_true(row, 6),
+          .equality = std::string(rows.text(row, 7))};
+      ASSIGN_OR_RETURN(column.quoted, pg::QuoteIdentifier(name));
+      table.columns.push_back(std::move(column));
+    }
+    if (metadata == 3 || retried) return true;
+    RETURN_IF_ERROR(AddMetadataColumns(table.name));
+  }
+}
+
+absl::Status TableCatalog::ReadKey(MirrorTable& table, const RecordKey& key) {
+  if (key.is_known && key.fields.empty()) return absl::OkStatus();
+  const pg::Parameter parameters[] = {table.schema, table.name};
+  ASSIGN_OR_RETURN(const pg::Result rows, connection_.Execute(kKeysSql, parameters));
+  std::vector<std::string> wanted;
+  for (const Field& field : key.fields) wanted.push_back(field.name);
+  std::vector<std::string> sorted = wanted;
+  std::sort(sorted.begin(), sorted.end());
+  for (int row = 0; row < rows.rows();) {
+    const std::string_view index = rows.text(row, 0);
+    const bool is_primary = rows.is_true(row, 1);
+    std::vector<std::string> columns;
+    for (; row < rows.rows() && rows.text(row, 0) == index; ++row)
+      columns.emplace_back(rows.text(row, 2));
+    std::vector<std::string> found = columns;
+    std::sort(found.begin(), found.end());
+    if (key.is_known ? found != sorted : !is_primary) continue;
+    for (const std::string& name : key.is_known ? wanted : columns) {
+      if (const auto column = table.Find(name)) table.key.push_back(*column);
+    }
+    return absl::OkStatus();
+  }
+  if (!key.is_known) {
+    return absl::FailedPreconditionError(
+        Cat("table ", table.Describe(), " has no primary key, and the keys of its ",
+            "records are no JSON: create one, or use the JsonConverter for keys"));
+  }
+  return absl::FailedPreconditionError(
+      Cat("table ", table.Describe(), " has no unique index on (", Names(wanted),
+          "), the key of its records: create one, or drop the table to have it made anew"));
+}
+
+absl::Status TableCatalog::CheckName(std::string_view column) const {
+  const MetadataColumns ours = MetadataColumnsOf(kind_);
+  if (column != ours.operation && column != ours.timestamp && column != ours.synced_at)
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(Cat(
+      "column ", column, " of the source has the name of a column that is added to each row here"));
+}
+
+absl::StatusOr<std::string> TableCatalog::TypeHere(const SourceColumn& column,
+                                                   const FieldType& type) {
+  const bool is_array = column.type.ends_with("[]");
+  if (column.is_enum) return std::string(is_array ? "text[]" : "text");
+  if (column.is_built_in) return column.type;
+  // A type of an extension: here it may live in another schema, or not at all.
+  std::string name = column.type.substr(0, column.type.find_first_of("(["));
+  std::string modifier = column.type.substr(name.size());
+  if (const size_t dot = name.rfind('.'); dot != std::string::npos) name.erase(0, dot + 1);
+  const pg::Parameter parameters[] = {name};
+  ASSIGN_OR_RETURN(
+      const pg::Result found,
+      connection_.Execute("SELECT quote_ident(n.nspname) || '.' || quote_ident(t.typname) FROM "
+                          "pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
+                          "WHERE quote_ident(t.typname) = $1 AND t.typtype = 'b' AND t.typcategory "
+                          "<> 'A' ORDER BY n.nspname = 'public' DESC LIMIT 1",
+                          parameters));
+  if (found.rows() == 0) return PostgresType(type);
+  return Cat(found.text(0, 0), modifier);
+}
+
+absl::StatusOr<std::string> TableCatalog::ColumnSql(const Field& field, const SourceTable* source) {
+  RETURN_IF_ERROR(CheckName(field.name));
+  ASSIGN_OR_RETURN(const std::string name, pg::QuoteIdentifier(field.name));
+  std::string type = PostgresType(field.type);
+  if (const SourceColumn* column = FindSource(source, field.name)) {
+    ASSIGN_OR_RETURN(type, TypeHere(*column, field.type));
+  }
+  return Cat(name, " ", type);
+}
+
+absl::Status TableCatalog::Create(const std::string& name, const Fields& row, const RecordKey& key,
+                                  const SourceTable* source) {
+  const std::string_view schema = MirrorSchemaOf(kind_);
+  ASSIGN_OR_RETURN(const std::string quoted, pg::QuoteQualified(schema, name));
+  std::string columns;
+  Fields all = row;
+  bool nullable_key = false;
+  std::string key_list;
+  for (const Field& field : key.fields) {
+    const bool in_row = std::any_of(row.begin(), row.end(),
+                                    [&](const Field& other) { return other.name == field.name; });
+    if (!in_row) all.push_back(field);
+    // Without a schema block nothing says that it may be null.
+    nullable_key |= field.type.optional && field.type.form != Form::kAny;
+    ASSIGN_OR_RETURN(const std::string column, pg::QuoteIdentifier(field.name));
+    key_list += Cat(key_list.empty() ? "" : ", ", column);
+  }
+  for (const Field& field : all) {
+    ASSIGN_OR_RETURN(const std::string column, ColumnSql(field, source));
+    columns += Cat(column, ", ");
+  }
+  std::string unique;
+  if (!key_list.empty() && !nullable_key) unique = Cat(", PRIMARY KEY (", key_list, ")");
+  if (!key_list.empty() && nullable_key) {
+    if (connection_.server_version() < 150000) {
+      return absl::FailedPreconditionError(
+          Cat("table ", schema, ".", name, " has a key that may be NULL (", key_list,
+              "): this needs PostgreSQL 15 or newer here (NULLS NOT DISTINCT)"));
+    }
+    unique = Cat(", UNIQUE NULLS NOT DISTINCT (", key_list, ")");
+  }
+  const MetadataColumns ours = MetadataColumnsOf(kind_);
+  const absl::Status created =
+      connection_
+          .Query(Cat("CREATE TABLE ", quoted, " (", columns, ours.operation, " text, ",
+                     ours.timestamp, " timestamptz, ", ours.synced_at,
+                     " timestamptz NOT NULL DEFAULT now()", unique, ")"))
+          .status();
+  return Annotate(created, Cat("cannot create table ", schema, ".", name));
+}
+
+absl::Status TableCatalog::AddColumns(const MirrorTable& table, const Fields& fields,
+                                      const SourceTable* source) {
+  std::string columns;
+  for (const Field& field : fields) {
+    ASSIGN_OR_RETURN(const std::string column, ColumnSql(field, source));
+    columns += Cat(columns.empty() ? "" : ", ", "ADD COLUMN ", column);
+  }
+  const absl::Status added =
+      connection_.Query(Cat("ALTER TABLE ", table.quoted, " ", columns)).status();
+  return Annotate(added, Cat("cannot add columns to ", table.Describe()));
+}
+
+absl::Status TableCatalog::AddMetadataColumns(const std::string& name) {
+  const MetadataColumns ours = MetadataColumnsOf(kind_);
+  ASSIGN_OR_RETURN(const std::string quoted, pg::QuoteQualified(MirrorSchemaOf(kind_), name));
+  const absl::Status added =
+      connection_
+          .Query(Cat("ALTER TABLE ", quoted, " ADD COLUMN IF NOT EXISTS ", ours.operation,
+                     " text, ADD COLUMN IF NOT EXISTS ", ours.timestamp,
+                     " timestamptz, ADD COLUMN IF NOT EXISTS ", ours.synced_at,
+                     " timestamptz NOT NULL DEFAULT now()"))
+          .status();
+  return Annotate(added, Cat("cannot add our columns to ", MirrorSchemaOf(kind_), ".", name));
+}
+
+}  // namespace walrelay::apply

@@ -1,0 +1,55 @@
+// Reads, creates and extends the sink's mirror tables.
+//
+// What may be done by itself is additive: a missing table is created, missing columns are added
+// (nullable), in the transaction that is open. Anything else that does not fit is
+// FailedPrecondition and names table and column. Source: DESIGN.md §6; PostgreSQL manual, "System
+// Catalogs".
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apply/field_type.h"
+#include "apply/mirror_table.h"
+#include "apply/source_table.h"
+#include "pg/connection.h"
+
+namespace walrelay::apply {
+
+// The key that records carry. No columns: the source table has none. `is_known` false: records do
+// not tell (their key is no JSON), so an existing table's primary key is taken.
+struct RecordKey {
+  bool is_known = true;
+  std::vector<Field> fields;
+};
+
+class TableCatalog {
+ public:
+  TableCatalog(pg::Connection& connection, SinkKind kind) : connection_(connection), kind_(kind) {}
+
+  // Nullopt when there is no such table.
+  absl::StatusOr<std::optional<MirrorTable>> Read(const std::string& name, const RecordKey& key);
+  // `source` may be null.
+  absl::Status Create(const std::string& name, const Fields& row, const RecordKey& key,
+                      const SourceTable* source);
+  absl::Status AddColumns(const MirrorTable& table, const Fields& fields,
+                          const SourceTable* source);
+  // The columns that we add to each row, where an existing table lacks them.
+  absl::Status AddMetadataColumns(const std::string& name);
+
+ private:
+  absl::StatusOr<std::string> ColumnSql(const Field& field, const SourceTable* source);
+  absl::StatusOr<std::string> TypeHere(const SourceColumn& column, const FieldType& type);
+  absl::StatusOr<bool> ReadColumns(MirrorTable& table);
+  absl::Status ReadKey(MirrorTable& table, const RecordKey& key);
+  absl::Status CheckName(std::string_view column) const;
+
+  pg::Connection& connection_;
+  SinkKind kind_;
+};
+
+}  // namespace walrelay::apply
