@@ -1,0 +1,197 @@
+// Plays what the real Debezium recorded into a target, and the SQL that it was recorded from into a
+// source: both must hold equal values in the end. WALRELAY_TEST_GOLDENS names the folder of cases
+// (default: those of this repository) and WALRELAY_TEST_CASES those to play (default: all whose
+// tables end where their records end).
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+#include "apply/sink.h"
+#include "apply/source_catalog.h"
+#include "tests/apply/database.h"
+#include "tests/apply/records.h"
+
+namespace walrelay::apply {
+namespace {
+
+using testing::Database;
+using testing::Records;
+
+std::filesystem::path Goldens() {
+  const char* folder = std::getenv("WALRELAY_TEST_GOLDENS");
+  return folder != nullptr ? folder : WALRELAY_SOURCE_DIR "/tests/goldens";
+}
+
+std::vector<std::string> Cases() {
+  const char* given = std::getenv("WALRELAY_TEST_CASES");
+  std::istringstream names(given != nullptr ? given : "shop");
+  return {std::istream_iterator<std::string>(names), {}};
+}
+
+// psql, since cases use its commands.
+void PlaySql(const Database& source, const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return;
+  std::string conninfo;
+  for (const auto& [keyword, value] : source.options().keywords)
+    conninfo += Cat(keyword, "='", value, "' ");
+  const std::string command = Cat("psql -qX -v ON_ERROR_STOP=0 -d \"", conninfo, "\" -f ",
+                                  file.string(), " >/dev/null 2>&1");
+  EXPECT_EQ(std::system(command.c_str()), 0) << file;
+}
+
+struct Comparison {
+  std::string differences;
+  int compared = 0;
+};
+
+// Debezium publishes the default for a NULL in a nullable column that has one (FORMAT.md §5.2):
+// what was NULL is not known.
+std::string WithoutNullLines(const std::string& theirs, const std::string& ours) {
+  std::istringstream their_lines(theirs), our_lines(ours);
+  std::string kept;
+  for (std::string their_line, our_line; std::getline(our_lines, our_line);) {
+    if (std::getline(their_lines, their_line) && their_line == "NULL") our_line = "NULL";
+    kept += kept.empty() ? our_line : "\n" + our_line;
+  }
+  return kept;
+}
+
+std::string DifferentLines(const std::string& theirs, const std::string& ours) {
+  std::istringstream their_lines(theirs), our_lines(ours);
+  std::string differences;
+  for (std::string their_line, our_line;;) {
+    const bool theirs_left = static_cast<bool>(std::getline(their_lines, their_line));
+    const bool ours_left = static_cast<bool>(std::getline(our_lines, our_line));
+    if (!theirs_left && !ours_left) return differences;
+    if (!theirs_left) their_line = "(no row)";
+    if (!ours_left) our_line = "(no row)";
+    if (their_line != our_line)
+      differences += Cat("  ", their_line.substr(0, 80), " -> ", our_line.substr(0, 80), "\n");
+  }
+}
+
+// Values of both sides, each read by the source's type.
+void CompareTable(Database& source, Database& target, const std::string& schema,
+                  const std::string& table, bool exact, Comparison& result) {
+  const std::string columns =
+      source.All(Cat("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM "
+                     "pg_attribute WHERE attnum > 0 AND NOT "
+                     "attisdropped AND attgenerated = '' AND attrelid = '",
+                     schema, ".", table, "'::regclass"));
+  const std::string key =
+      source.All(Cat("SELECT coalesce((SELECT string_agg(quote_ident(attname), ', ') FROM pg_index "
+                     "i JOIN pg_attribute a ON a.attrelid = "
+                     "i.indrelid AND a.attnum = ANY(i.indkey) WHERE i.indrelid = '",
+                     schema, ".", table, "'::regclass AND indisprimary), '1')"));
+  std::istringstream names(columns);
+  for (std::string name; std::getline(names, name, ',');) {
+    if (name.starts_with(' ')) name.erase(0, 1);
+    std::string plain = name;
+    if (plain.starts_with('"')) plain = plain.substr(1, plain.size() - 2);
+    const std::string here =
+        target.One(Cat("SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.", table,
+                       "'::regclass AND attname = '", plain, "' AND NOT attisdropped"));
+    if (here == "0") {
+      result.differences += Cat(table, ".", name, ": missing\n");
+      continue;
+    }
+    const std::string type =
+        source.One(Cat("SELECT atttypid::regtype FROM pg_attribute WHERE attrelid = '", schema, ".",
+                       table, "'::regclass AND attname = '", plain, "'"));
+    const auto text = [&](const std::string& from) {
+      std::string value = name;
+      if (type == "numeric")
+        value = Cat("trim_scale(", name, ")");  // Equal values, whatever zeros they show.
+      if (type == "json" && !exact) value = Cat(name, "::jsonb");
+      return Cat("SELECT ", value, "::text FROM ", from, " ORDER BY ", key);
+    };
+    const std::string theirs = source.All(text(schema + "." + table));
+    std::string ours = target.All(text("public." + table));
+    const bool has_default =
+        source.One(Cat("SELECT atthasdef AND NOT attnotnull FROM pg_attribute WHERE attrelid = '",
+                       schema, ".", table, "'::regclass AND attname = '", plain, "'")) == "t";
+    if (has_default) ours = WithoutNullLines(theirs, ours);
+    ++result.compared;
+    if (theirs != ours)
+      result.differences += Cat(table, ".", name, " ", type, ":\n", DifferentLines(theirs, ours));
+  }
+}
+
+class Golden : public ::testing::TestWithParam<std::tuple<std::string, std::string, bool>> {};
+
+TEST_P(Golden, EndsWithEqualValuesOnBothSides) {
+  const auto& [name, version, exact] = GetParam();
+  auto source = Database::Create("WALRELAY_TEST_SOURCE", "golden");
+  auto target = Database::Create("WALRELAY_TEST_TARGET", "golden");
+  if (source == nullptr || target == nullptr)
+    GTEST_SKIP() << "set WALRELAY_TEST_SOURCE and WALRELAY_TEST_TARGET";
+  const auto folder = Goldens() / name;
+  const auto file = folder / (version + ".jsonl");
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file;
+  for (const char* sql : {"setup.sql", "stream.sql", "restart.sql"}) PlaySql(*source, folder / sql);
+
+  SinkOptions options;
+  options.connection = target->options();
+  options.pipeline = "golden";
+  if (exact) {
+    options.source_table = [&](const std::string& schema, const std::string& table) {
+      return ReadSourceTable(source->connection(), schema, table);
+    };
+  }
+  target->One(
+      "CREATE EXTENSION IF NOT EXISTS hstore; CREATE EXTENSION IF NOT EXISTS citext; CREATE "
+      "EXTENSION IF NOT EXISTS "
+      "ltree; CREATE EXTENSION IF NOT EXISTS isn; SELECT 1");
+  Records records;
+  records.Load(file);
+  std::erase_if(records.all,
+                [](const ConsumedRecord& record) { return record.topic == "connect_offsets"; });
+  for (const size_t batch_size : {size_t{1}, size_t{1'000'000}}) {
+    target->All(
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS walrelay CASCADE; "
+        "CREATE EXTENSION "
+        "hstore; CREATE EXTENSION citext; CREATE EXTENSION ltree; CREATE EXTENSION isn");
+    auto sink = Sink::Open(options);
+    ASSERT_TRUE(sink.ok()) << Message(sink.status());
+    std::map<std::string, int64_t> tables;
+    for (size_t at = 0; at < records.all.size(); at += batch_size) {
+      const auto batch =
+          std::span(records.all).subspan(at, std::min(batch_size, records.all.size() - at));
+      const auto applied = (*sink)->Apply(batch);
+      ASSERT_TRUE(applied.ok()) << "at record " << at << " " << batch[0].topic << ": "
+                                << Message(applied.status());
+      for (const auto& [table, events] : applied->events_by_table) tables[table] += events;
+    }
+    EXPECT_EQ(target->All("SELECT kafka_topic, kafka_offset, reason FROM walrelay.dead_letters"),
+              "");
+    Comparison result;
+    for (const auto& [table, events] : tables) {
+      if (table.find("golden_end") != std::string::npos) continue;
+      if (source->One(Cat("SELECT to_regclass('", table, "') IS NOT NULL")) != "t") continue;
+      const size_t dot = table.find('.');
+      CompareTable(*source, *target, table.substr(0, dot), table.substr(dot + 1), exact, result);
+    }
+    EXPECT_EQ(result.differences, "") << "batches of " << batch_size;
+    EXPECT_GT(result.compared, 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Golden,
+                         ::testing::Combine(::testing::ValuesIn(Cases()),
+                                            ::testing::Values("2.5.0.Final", "3.6.1.Final"),
+                                            ::testing::Bool()),
+                         [](const auto& given) {
+                           std::string name =
+                               std::get<0>(given.param) + "_" +
+                               std::get<1>(given.param).substr(0, 3) +
+                               (std::get<2>(given.param) ? "_source_types" : "_schema_types");
+                           for (char& c : name) {
+                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+                           }
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace walrelay::apply
