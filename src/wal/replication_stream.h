@@ -51,9 +51,9 @@ struct StartOptions {
   std::string slot;
   Lsn start_lsn{};  // 0: the slot's confirmed_flush_lsn. A lower one is raised to it silently, a
                     // higher one skips.
-  std::vector<std::string> publications;
+  std::vector<std::string> publications = {};
   // Passed to the plugin as they are (slot.stream.params); they come after ours.
-  std::vector<std::pair<std::string, std::string>> parameters;
+  std::vector<std::pair<std::string, std::string>> parameters = {};
   // A longer frame fails with FailedPrecondition. Over TCP that shows while it is still arriving,
   // within some megabytes; over a Unix socket, when libpq has all of it.
   size_t max_message_bytes = size_t{512} << 20;

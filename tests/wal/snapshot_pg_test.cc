@@ -1,0 +1,149 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "pg/error.h"
+#include "tests/wal/stream_fixture.h"
+#include "wal/snapshot.h"
+
+namespace walrelay::wal {
+namespace {
+
+using testing::ElementsAre;
+
+class SnapshotTest : public StreamTest {
+ protected:
+  SnapshotTest() : StreamTest("wal_snapshot_test") {}
+  void SetUp() override {
+    StreamTest::SetUp();
+    if (!sql_) return;
+    MustRun(*sql_,
+            "CREATE TABLE t (id int PRIMARY KEY, \"V v\" text); INSERT INTO t VALUES (1, NULL), "
+            "(2, E'a\\tb\\\\N')");
+  }
+  std::vector<std::string> ReadRows(SnapshotReader& reader) {
+    std::vector<std::string> rows;
+    while (true) {
+      const auto step = reader.Next();
+      if (!step.ok()) {
+        ADD_FAILURE() << step.status();
+        return rows;
+      }
+      if (*step == SnapshotReader::Step::kEnd) return rows;
+      if (*step == SnapshotReader::Step::kRow) {
+        rows.push_back(DescribeTuple(reader.row()));
+        continue;
+      }
+      pollfd descriptor{.fd = reader.socket(), .events = POLLIN, .revents = 0};
+      EXPECT_GT(poll(&descriptor, 1, 10'000), 0);
+    }
+  }
+  SnapshotReader Open(const std::string& snapshot) {
+    auto reader = SnapshotReader::Open(pg::TestServer(), snapshot);
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    if (!reader.ok()) std::abort();
+    return *std::move(reader);
+  }
+  const std::vector<std::string> kColumns = {"id", "V v"};
+};
+
+TEST_F(SnapshotTest, AndStreamMeetWithoutGapOrOverlap) {
+  CreatePublication(Cat("FOR TABLE ", name_, ".t"));
+  Connect();
+  const CreatedSlot slot = CreateSlot();
+  ASSERT_FALSE(slot.snapshot_name.empty());
+  SnapshotReader reader = Open(slot.snapshot_name);
+  MustRun(*sql_, "INSERT INTO t VALUES (3, 'later'); UPDATE t SET \"V v\" = 'new' WHERE id = 1");
+
+  ASSERT_TRUE(reader.BeginTable(name_, "t", kColumns).ok());
+  EXPECT_THAT(ReadRows(reader), ElementsAre("(1, null)", "(2, a\tb\\N)"));
+  ASSERT_TRUE(Start(slot.consistent_point).ok());
+  EXPECT_THAT(ReadTransactions(1), ElementsAre("insert t (3, later)", "update t (1, new)"));
+  ASSERT_TRUE(reader.BeginTable(name_, "t", kColumns).ok()) << "the import outlives the export";
+  EXPECT_EQ(ReadRows(reader).size(), 2u);
+  EXPECT_TRUE(reader.Finish().ok());
+}
+
+TEST_F(SnapshotTest, ReportsItsFacts) {
+  SnapshotReader reader = Open("");
+  const auto facts = reader.ReadFacts();
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  EXPECT_GT(facts->transaction_id.value_or(0), 0u);
+  const int64_t age = UnixMicrosNow() - facts->timestamp_micros;
+  EXPECT_GT(age, -60'000'000);
+  EXPECT_LT(age, 60'000'000);
+  EXPECT_GT(facts->wal_lsn, kNoLsn);
+  const auto again = reader.ReadFacts();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->timestamp_micros, facts->timestamp_micros) << "one transaction";
+  EXPECT_EQ(again->transaction_id, facts->transaction_id);
+}
+
+TEST_F(SnapshotTest, WithoutAnExportIsOneTransactionAllTheSame) {
+  SnapshotReader reader = Open("");
+  ASSERT_TRUE(reader.BeginTable(name_, "t", kColumns).ok());
+  EXPECT_EQ(ReadRows(reader).size(), 2u);
+  MustRun(*sql_, "DELETE FROM t");
+  ASSERT_TRUE(reader.BeginQuery(Cat("SELECT id FROM ", name_, ".t ORDER BY id"), 1).ok());
+  EXPECT_THAT(ReadRows(reader), ElementsAre("(1)", "(2)"));
+  EXPECT_EQ(Value(reader.connection(), "SHOW transaction_isolation"), "serializable");
+  EXPECT_EQ(Value(reader.connection(), "SHOW transaction_read_only"), "on");
+}
+
+TEST_F(SnapshotTest, ReadsLargeTablesAndEmptyOnes) {
+  MustRun(*sql_,
+          "CREATE TABLE big AS SELECT i, repeat('x', i % 300) FROM generate_series(1, 100000) i; "
+          "ANALYZE big;"
+          "CREATE TABLE none (a int); CREATE TABLE bare (); INSERT INTO bare DEFAULT VALUES");
+  SnapshotReader reader = Open("");
+  const auto estimate = reader.EstimateRows(name_, "big");
+  ASSERT_TRUE(estimate.ok()) << estimate.status();
+  EXPECT_NEAR(static_cast<double>(*estimate), 100'000, 5'000);
+  const std::vector<std::string> columns = {"i", "repeat"};
+  ASSERT_TRUE(reader.BeginTable(name_, "big", columns).ok());
+  EXPECT_EQ(ReadRows(reader).size(), 100'000u);
+  ASSERT_TRUE(reader.BeginTable(name_, "none", std::vector<std::string>{"a"}).ok());
+  EXPECT_THAT(ReadRows(reader), ElementsAre());
+  ASSERT_TRUE(reader.BeginTable(name_, "bare", {}).ok());
+  EXPECT_THAT(ReadRows(reader), ElementsAre("()"));
+}
+
+TEST_F(SnapshotTest, IsNotEndedByTheRolesTimeouts) {
+  pg::ConnectionOptions options = pg::TestServer();
+  options.AddSetting("statement_timeout", "1");
+  options.AddSetting("idle_in_transaction_session_timeout", "1");
+  auto reader = SnapshotReader::Open(options, "");
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  MustRun(*sql_, "SELECT pg_sleep(0.05)");
+  ASSERT_TRUE(reader->BeginQuery("SELECT pg_sleep(0.05)", 1).ok());
+  EXPECT_EQ(ReadRows(*reader).size(), 1u);
+}
+
+TEST_F(SnapshotTest, ThatIsGoneCannotBeOpened) {
+  const absl::Status status =
+      SnapshotReader::Open(pg::TestServer(), "00000003-0000001B-1").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+}
+
+TEST_F(SnapshotTest, AMissingTableNeedsSomebodyToAct) {
+  SnapshotReader reader = Open("");
+  const absl::Status status = reader.BeginTable(name_, "none", kColumns);
+  EXPECT_EQ(pg::SqlStateOf(status), "42P01");
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(SnapshotTest, ATerminatedBackendIsUnavailable) {
+  MustRun(*sql_,
+          "CREATE TABLE big AS SELECT i, repeat('x', 500) FROM generate_series(1, 200000) i");
+  SnapshotReader reader = Open("");
+  const std::vector<std::string> columns = {"i", "repeat"};
+  ASSERT_TRUE(reader.BeginTable(name_, "big", columns).ok());
+  MustRun(*sql_, Cat("SELECT pg_terminate_backend(", reader.connection().backend_pid(), ")"));
+  absl::StatusOr<SnapshotReader::Step> step = SnapshotReader::Step::kRow;
+  while (step.ok() && *step != SnapshotReader::Step::kEnd) step = reader.Next();
+  EXPECT_EQ(step.status().code(), absl::StatusCode::kUnavailable) << step.status();
+}
+
+}  // namespace
+}  // namespace walrelay::wal
