@@ -65,7 +65,8 @@ class CommandLine {
   CLI::App& app() { return app_; }
   const Action& action() const { return action_; }
   const ConfigInputs& inputs() const { return inputs_; }
-  bool needs_config() const { return needs_config_; }
+  // The list of options and the version can be asked for whatever the configuration looks like.
+  bool needs_config() const { return needs_config_ && !list_options_; }
 
  private:
   // A command that takes a configuration.
@@ -216,25 +217,20 @@ class CommandLine {
     CLI::App* config_group = AddGroup("config", "the configuration");
     CLI::App* check =
         Add(*config_group, "check", "read it, check every option, show what is in force",
-            [this](const Config& config) { return CheckConfigCommand(config, console_, json_); });
+            [this](const Config& config) {
+              if (!list_options_) return CheckConfigCommand(config, console_, json_);
+              ListOptions(console_);
+              return absl::OkStatus();
+            });
     AddJson(check);
-    check->add_flag_callback(
-        "--list-options", [this] { needs_config_ = false; },
-        "every option, its default and what it does here");
+    check->add_flag("--list-options", list_options_,
+                    "every option, its default and what it does here");
 
     CLI::App* version = app_.add_subcommand("version", "the version of this program");
     AddJson(version);
     version->callback([this] {
       needs_config_ = false;
       action_ = [this](const Config&) { return ShowVersion(console_, json_); };
-    });
-    check->parse_complete_callback([this] {
-      if (!needs_config_) {
-        action_ = [this](const Config&) {
-          ListOptions(console_);
-          return absl::OkStatus();
-        };
-      }
     });
   }
 
@@ -251,6 +247,7 @@ class CommandLine {
   Consent consent_;
   bool json_ = false;
   bool failover_ = false;
+  bool list_options_ = false;
   std::string name_;
   std::string to_;
   std::string mode_;
