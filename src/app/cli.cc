@@ -53,13 +53,14 @@ class CommandLine {
  public:
   CommandLine(Console& console, const PipelineRunner& run_pipeline)
       : console_(console), run_(run_pipeline) {
-    app_.footer(Cat(kExamples, "\n", ExitCodeHelp()));
     app_.require_subcommand(1);
     app_.get_formatter()->column_width(36);
     AddPipelineCommands();
     AddSlotCommands();
     AddPublicationCommands();
     AddOtherCommands();
+    app_.footer(
+        Cat(kExamples, "\n", ExitCodeHelp()));  // Last: commands made after it would inherit it.
   }
 
   CLI::App& app() { return app_; }
@@ -136,6 +137,7 @@ class CommandLine {
     AddSlotName(create);
     create->add_flag("--failover", failover_, "synchronise it to standbys (PostgreSQL 17)");
     AddDryRun(create);
+    create->footer("Example: walrelay slot create --config walrelay.toml --dry-run");
 
     CLI::App* drop = Add(*slot, "drop", "drop a slot; says first what would be lost",
                          [this](const Config& config) {
@@ -143,6 +145,7 @@ class CommandLine {
                          });
     AddSlotName(drop);
     AddConsent(drop);
+    drop->footer("Example: walrelay slot drop old_slot --dry-run, then --yes");
 
     CLI::App* advance =
         Add(*slot, "advance", "skip changes: move a slot forward; says first what would be lost",
@@ -153,6 +156,7 @@ class CommandLine {
     AddSlotName(advance);
     advance->add_option("--to", to_, "where to")->type_name("LSN|current")->required();
     AddConsent(advance);
+    advance->footer("Example: walrelay slot advance debezium_slot --to 16/B3748 --dry-run");
 
     CLI::App* copy = Add(*slot, "copy", "copy a slot, to read the same changes a second time",
                          [this](const Config& config) {
@@ -162,6 +166,7 @@ class CommandLine {
     copy->add_option("to", to_, "name of the new slot")->required();
     copy->add_option("--from", name_, "slot to copy; else source.slot.name")->type_name("SLOT");
     AddDryRun(copy);
+    copy->footer("Example: walrelay slot copy shadow_slot --from debezium_slot");
   }
 
   void AddPublicationCommands() {
@@ -188,6 +193,7 @@ class CommandLine {
     create->add_option("--mode", mode_,
                        "all_tables, filtered, no_tables; else publication.autocreate.mode");
     AddConsent(create);
+    create->footer("Example: walrelay publication create --mode filtered --dry-run");
 
     CLI::App* add = Add(*publication, "add", "add tables", [this](const Config& config) {
       return AddTablesCommand(config, console_,
@@ -196,6 +202,7 @@ class CommandLine {
     add_name(add);
     add->add_option("tables", tables_, "schema.table …")->required();
     AddDryRun(add);
+    add->footer("Example: walrelay publication add public.orders sales.invoices");
 
     CLI::App* drop =
         Add(*publication, "drop", "take tables out; without tables, drop the publication",
@@ -206,6 +213,7 @@ class CommandLine {
     add_name(drop);
     drop->add_option("tables", tables_, "schema.table …");
     AddConsent(drop);
+    drop->footer("Example: walrelay publication drop public.audit --dry-run");
   }
 
   void AddOtherCommands() {
