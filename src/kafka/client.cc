@@ -2,8 +2,10 @@
 
 #include <syslog.h>
 
+#include <future>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -49,6 +51,7 @@ namespace {
 // All kinds of clients are made from one set of options, so what is for another kind is no mistake;
 // and the one experimental option is our choice.
 bool IsNoise(std::string_view facility, std::string_view line) {
+  if (facility == "FATAL") return true;
   return facility == "CONFWARN" &&
          (line.find(" property and will be ignored by this ") != line.npos ||
           line.find("enable.gapless.guarantee is experimental") != line.npos);
@@ -134,10 +137,38 @@ absl::StatusOr<Client> Client::Make(rd_kafka_type_t type, const ClientOptions& c
   return Client(std::move(connections), std::move(client));
 }
 
+namespace {
+
+// How long a client may take to end: a broker that hangs is waited for up to a second.
+constexpr std::chrono::seconds kPatience{3};
+
+}  // namespace
+
 Client::Client(std::unique_ptr<Connections> connections, KafkaClient client)
     : connections_(std::move(connections)), client_(std::move(client)) {}
 Client::Client(Client&&) noexcept = default;
-Client::~Client() = default;
+Client::~Client() {
+  if (client_ != nullptr) Destroy();
+}
+
+// librdkafka 2.0.2 waits for ever to destroy a consumer one of whose partitions was removed from
+// the cluster meanwhile (fixed in 2.6.1). Such a client is left behind with what its threads use:
+// we are stopping, or the topic is gone.
+void Client::Destroy() {
+  std::promise<void> done;
+  std::future<void> destroyed = done.get_future();
+  std::thread destroyer([client = client_.release(), done = std::move(done)]() mutable {
+    rd_kafka_destroy(client);
+    done.set_value();
+  });
+  if (destroyed.wait_for(kPatience) == std::future_status::ready) {
+    destroyer.join();
+    return;
+  }
+  log::Warn("kafka: a client does not end; leaving it behind");
+  destroyer.detach();
+  (void)connections_.release();
+}
 
 std::optional<SteadyTime> Client::disconnected_since() const {
   return connections_->disconnected_since();

@@ -47,6 +47,7 @@ class Client {
 
  private:
   Client(std::unique_ptr<Connections> connections, KafkaClient client);
+  void Destroy();
 
   std::unique_ptr<Connections>
       connections_;  // Outlives the client: its threads report here until they end.

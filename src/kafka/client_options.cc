@@ -134,7 +134,6 @@ const ClientOptions& ProducerDefaults() {
 const ClientOptions& ConsumerDefaults() {
   static const ClientOptions options = {
       {"check.crcs", "true"},
-      {"fetch.wait.max.ms", "500"},
       {"queued.max.messages.kbytes", "32768"},
   };
   return options;

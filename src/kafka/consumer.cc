@@ -68,7 +68,7 @@ absl::Status Consumer::Resume(const TopicPartition& partition) {
   return FirstError(client_, *list, "resuming");
 }
 
-absl::StatusOr<std::optional<Message>> Consumer::Poll(milliseconds limit) {
+absl::StatusOr<std::optional<ConsumedMessage>> Consumer::Poll(milliseconds limit) {
   const Deadline deadline(limit);
   do {
     KafkaMessage message(rd_kafka_consumer_poll(client_.get(), deadline.left_ms()));
@@ -76,10 +76,10 @@ absl::StatusOr<std::optional<Message>> Consumer::Poll(milliseconds limit) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       RETURN_IF_ERROR(TakeError(*message));
     } else if (Advance(*message)) {
-      return Message(std::move(message));
+      return ConsumedMessage(std::move(message));
     }
   } while (!deadline.passed());
-  return std::optional<Message>();
+  return std::optional<ConsumedMessage>();
 }
 
 // False for what is not next: of an assignment that was replaced, or fetched twice (PROTOCOL.md
@@ -130,10 +130,43 @@ absl::Status Consumer::OffsetGone(const TopicPartition& partition, int64_t offse
                                  ": retention removed unread records, or the topic was made anew"));
 }
 
+absl::Status Consumer::CheckTopics(milliseconds limit) {
+  ASSIGN_OR_RETURN(const auto counts, FetchKnownTopics(client_, limit));
+  for (const auto& [partition, next] : next_) {
+    const auto found = counts.find(partition.topic);
+    if (found == counts.end()) {
+      return absl::FailedPreconditionError(
+          Cat("topic ", partition.topic, " does not exist any more"));
+    }
+    if (partition.partition >= found->second) {
+      return absl::FailedPreconditionError(
+          Cat("topic ", partition.topic, " has no partition ", partition.partition, " any more"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 void Consumer::CommitForDashboards(const std::map<TopicPartition, int64_t>& next) {
   const auto error = rd_kafka_commit(client_.get(), ToPartitionList(next).get(), /*async=*/1);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
     log::Debug("kafka: group offsets: ", rd_kafka_err2str(error));
+}
+
+absl::StatusOr<std::map<TopicPartition, int64_t>> Consumer::GroupOffsets(
+    const std::set<TopicPartition>& partitions, milliseconds limit) {
+  std::map<TopicPartition, int64_t> offsets;
+  for (const TopicPartition& partition : partitions) offsets[partition] = RD_KAFKA_OFFSET_INVALID;
+  const KafkaPartitionList list = ToPartitionList(offsets);
+  const auto error = rd_kafka_committed(client_.get(), list.get(), static_cast<int>(limit.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client_.Failed("reading group offsets", error);
+  RETURN_IF_ERROR(FirstError(client_, *list, "reading group offsets of"));
+  offsets.clear();
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& stored = list->elems[i];
+    if (stored.offset >= 0)
+      offsets[{.topic = stored.topic, .partition = stored.partition}] = stored.offset;
+  }
+  return offsets;
 }
 
 }  // namespace walrelay::kafka

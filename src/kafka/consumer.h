@@ -3,7 +3,7 @@
 // Offsets live in the sink's own database (DESIGN.md §2, link B): nothing is stored or reset in
 // Kafka. Poll() gives the messages of each partition in order, each at most once per assignment,
 // never one below the offset asked for. Errors: DataLoss when a partition no longer has the offset
-// that is next, FailedPrecondition when a topic is gone or access is refused. Lost connections are
+// that is next, FailedPrecondition when access is refused. Lost connections are
 // no error: Poll() returns nothing and unreachable_since() says since when. One thread: the sink
 // worker's. The destructor leaves without waiting for commits. Source: DESIGN.md §2, §6;
 // PROTOCOL.md §3.8, §3.9.
@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/clock.h"
@@ -43,10 +44,19 @@ class Consumer {
 
   // The next message, waiting up to `limit` for one; nullopt when none came. Call at least every
   // few minutes.
-  absl::StatusOr<std::optional<Message>> Poll(std::chrono::milliseconds limit);
+  absl::StatusOr<std::optional<ConsumedMessage>> Poll(std::chrono::milliseconds limit);
+
+  // FailedPrecondition when an assigned topic or partition does not exist. To be asked now and then
+  // (a millisecond, one request): librdkafka 2.0.2 waits for a missing or deleted topic in silence.
+  absl::Status CheckTopics(std::chrono::milliseconds limit);
 
   // Tells Kafka where we are, for lag dashboards only: asynchronous, best effort.
   void CommitForDashboards(const std::map<TopicPartition, int64_t>& next);
+
+  // What the group has committed, by us or by another program of that name; partitions without are
+  // left out.
+  absl::StatusOr<std::map<TopicPartition, int64_t>> GroupOffsets(
+      const std::set<TopicPartition>& partitions, std::chrono::milliseconds limit);
 
   // Since when no broker is connected; nullopt while one is.
   std::optional<SteadyTime> unreachable_since() const { return client_.disconnected_since(); }

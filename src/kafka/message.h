@@ -11,11 +11,11 @@ namespace walrelay::kafka {
 // A librdkafka message as a record: views into the message.
 ConsumedRecord ViewOf(const rd_kafka_message_t& message);
 
-// Move-only. Views that record() returns hold as long as the Message, wherever it is moved to, and
-// its client live.
-class Message {
+// Move-only. Views that record() returns hold as long as the ConsumedMessage, wherever it is moved
+// to, and its client live.
+class ConsumedMessage {
  public:
-  explicit Message(KafkaMessage message) : message_(std::move(message)) {}
+  explicit ConsumedMessage(KafkaMessage message) : message_(std::move(message)) {}
 
   ConsumedRecord record() const { return ViewOf(*message_); }
   int32_t partition() const { return message_->partition; }

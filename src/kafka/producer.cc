@@ -209,9 +209,15 @@ void Producer::TakeReports(rd_kafka_event_t* event, OnDelivery on_delivery) {
 }
 
 void Producer::TakeFailure(const rd_kafka_message_t& message) {
-  if (!failure_.ok() || IsConsequence(message.err)) return;
+  if (IsConsequence(message.err)) return;
+  const size_t size = message.key_len + message.len;
+  // A batch that is too large fails as a whole: its largest record is the one to name.
+  const bool names_better =
+      message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && size > failed_size_;
+  if (!failure_.ok() && !names_better) return;
+  failed_size_ = size;
   Fail(client_.Failed(
-      Cat("writing a record of ", message.key_len + message.len, " bytes to topic ",
+      Cat("writing a record of ", size, " bytes to topic ",
           std::string_view(rd_kafka_topic_name(message.rkt)), " partition ", message.partition),
       message.err));
 }

@@ -116,6 +116,7 @@ class Producer {
   std::unordered_map<std::string, std::unique_ptr<Topic>, Hash, std::equal_to<>> topics_;
   Topic* last_topic_ = nullptr;  // Bulk loads write to one topic for long.
   absl::Status failure_;         // Not OK: the producer has failed for good.
+  size_t failed_size_ = 0;       // Of the record that failure_ names.
   size_t queued_messages_ = 0;
   size_t queued_bytes_ = 0;
   SteadyTime last_sign_{};  // The last report, or when the queue stopped being empty.

@@ -61,7 +61,10 @@ absl::StatusOr<KafkaMetadata> FetchMetadata(Client& client, rd_kafka_topic_t* to
         topic == nullptr ? "the list of topics" : rd_kafka_topic_name(topic);
     return client.Failed(Cat("asking Kafka about ", what), error);
   }
-  return KafkaMetadata(metadata);
+  KafkaMetadata answer(metadata);
+  if (topic != nullptr && answer->topic_cnt != 1)
+    return absl::UnavailableError("Kafka answered for another topic");
+  return answer;
 }
 
 absl::StatusOr<std::optional<int32_t>> FetchPartitionCount(Client& client, rd_kafka_topic_t* topic,
@@ -82,6 +85,22 @@ absl::StatusOr<std::optional<int32_t>> FetchPartitionCount(Client& client, rd_ka
     }
     rd_kafka_poll(client.get(), 10);
   }
+}
+
+absl::StatusOr<std::map<std::string, int32_t>> FetchKnownTopics(Client& client,
+                                                                milliseconds limit) {
+  const rd_kafka_metadata_t* answer = nullptr;
+  const auto error = rd_kafka_metadata(client.get(), /*all_topics=*/0, /*only_rkt=*/nullptr,
+                                       &answer, static_cast<int>(limit.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client.Failed("asking Kafka about topics", error);
+  const KafkaMetadata metadata(answer);
+  std::map<std::string, int32_t> counts;
+  for (int i = 0; i < metadata->topic_cnt; ++i) {
+    const rd_kafka_metadata_topic_t& topic = metadata->topics[i];
+    if (topic.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+      counts.emplace(topic.topic, topic.partition_cnt);
+  }
+  return counts;
 }
 
 absl::StatusOr<std::vector<int64_t>> FetchOffsets(Client& client, std::string_view topic,

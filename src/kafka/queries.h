@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +49,9 @@ absl::StatusOr<KafkaMetadata> FetchMetadata(Client& client, rd_kafka_topic_t* to
 // nullopt when there is no such topic.
 absl::StatusOr<std::optional<int32_t>> FetchPartitionCount(Client& client, rd_kafka_topic_t* topic,
                                                            std::chrono::milliseconds limit);
+// Partition counts of the topics that the client works with, without those that do not exist.
+absl::StatusOr<std::map<std::string, int32_t>> FetchKnownTopics(Client& client,
+                                                                std::chrono::milliseconds limit);
 // By partition; `which` is RD_KAFKA_OFFSET_END or RD_KAFKA_OFFSET_BEGINNING. Ends are those of the
 // client's isolation.level.
 absl::StatusOr<std::vector<int64_t>> FetchOffsets(Client& client, std::string_view topic,

@@ -107,15 +107,17 @@ absl::StatusOr<std::optional<int32_t>> Topics::PartitionCount(std::string_view t
 absl::Status Topics::Ensure(std::string_view topic, const TopicSpec& spec, milliseconds limit) {
   const Deadline deadline(limit);
   ASSIGN_OR_RETURN(const KafkaTopic handle, NewTopicHandle(client_, topic));
-  bool asked = false;
+  bool created = false;
   while (true) {
     ASSIGN_OR_RETURN(const KafkaMetadata metadata,
                      FetchMetadata(client_, handle.get(), deadline.left()));
-    if (metadata->topic_cnt == 1 && HasAllLeaders(metadata->topics[0])) return absl::OkStatus();
-    if (metadata->topic_cnt == 1 &&
-        metadata->topics[0].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !asked) {
-      RETURN_IF_ERROR(Create(client_, std::string(topic), spec, deadline.left()));
-      asked = true;
+    const rd_kafka_metadata_topic_t& found = metadata->topics[0];
+    if (HasAllLeaders(found)) return absl::OkStatus();
+    if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+      if (!created) RETURN_IF_ERROR(Create(client_, std::string(topic), spec, deadline.left()));
+      created = true;
+    } else if (CodeOf(found.err) == absl::StatusCode::kFailedPrecondition) {
+      return client_.Failed(Cat("topic ", topic), found.err);
     }
     if (deadline.passed()) {
       return absl::UnavailableError(
