@@ -1,5 +1,6 @@
 """Shows that tools/check_layers.py finds each kind of violation, and nothing in a sound tree."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -23,13 +24,20 @@ SOUND = {
 
 
 class CheckLayersTest(unittest.TestCase):
-    def run_on(self, changes):
+    def run_on(self, changes, compiled=()):
+        """Runs on the sound tree with these files changed, in whose build these files are compiled."""
         with tempfile.TemporaryDirectory() as folder:
             for name, text in {**SOUND, **changes}.items():
                 file = Path(folder, name)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text)
-            done = subprocess.run([sys.executable, str(SCRIPT), folder], capture_output=True, text=True, check=False)
+            build = Path(folder, "build")
+            build.mkdir()
+            commands = [{"directory": str(build), "file": str(Path(folder, name))} for name in compiled]
+            (build / "compile_commands.json").write_text(json.dumps(commands))
+            done = subprocess.run(
+                [sys.executable, str(SCRIPT), "--build", str(build), folder], capture_output=True, text=True, check=False
+            )
             return done.returncode, done.stdout
 
     def assert_found(self, changes, line):
@@ -96,12 +104,21 @@ class CheckLayersTest(unittest.TestCase):
             "tests/base/b_test.cc: in no CMakeLists.txt, so it is never built",
         )
         self.assert_found(
-            {"src/base/deep/c.cc": ""}, "src/base/deep/c.cc: in no CMakeLists.txt, so it is never built"
+            {"src/base/deep/c.cc": ""}, "src/base/deep/c.cc: not listed by name in a CMakeLists.txt"
         )
         self.assert_found(
             {"tests/base/CMakeLists.txt": "# walrelay_test(a_test a_test.cc)\n"},
             "tests/base/a_test.cc: in no CMakeLists.txt, so it is never built",
         )
+
+    def test_a_test_whose_name_a_loop_makes_up_is_built(self):
+        loop = {"tests/base/CMakeLists.txt": "foreach(name a)\n  walrelay_test(${name}_test ${name}_test.cc)\nendforeach()\n"}
+        self.assertEqual(self.run_on(loop, compiled=["tests/base/a_test.cc"]), (0, ""))
+        self.assert_found(loop, "tests/base/a_test.cc: in no CMakeLists.txt, so it is never built")
+
+    def test_a_source_that_is_compiled_but_not_named(self):
+        code, output = self.run_on({"src/base/c.cc": ""}, compiled=["src/base/c.cc"])
+        self.assertEqual((code, output), (1, "src/base/c.cc: not listed by name in a CMakeLists.txt\n"))
 
     def test_sources_that_are_globbed(self):
         self.assert_found(
