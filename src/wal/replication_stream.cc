@@ -21,18 +21,18 @@ using std::chrono::milliseconds;
 // CopyData's own tag and length.
 constexpr size_t kCopyDataHeader = 5;
 
-// What the socket has handed to libpq so far; none where the kernel does not count (Unix sockets).
+// What the socket has handed to libpq so far, or a little more: bytes that arrive between the two
+// questions count as well. None where the kernel does not count (Unix sockets).
 std::optional<uint64_t> BytesReceived(int socket) {
+  int unread = 0;
   tcp_info info{};
   socklen_t size = sizeof(info);
+  if (ioctl(socket, FIONREAD, &unread) != 0) return std::nullopt;
   if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
   if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received)) {
     return std::nullopt;
   }
-  int unread = 0;
-  if (ioctl(socket, FIONREAD, &unread) != 0) return std::nullopt;
-  return info.tcpi_bytes_received -
-         std::min<uint64_t>(info.tcpi_bytes_received, static_cast<uint64_t>(unread));
+  return info.tcpi_bytes_received - static_cast<uint64_t>(unread);
 }
 
 // Waits for the socket, and reads. False when the deadline passed.
@@ -201,8 +201,10 @@ absl::StatusOr<std::optional<Frame>> ReplicationStream::Next() {
 
 absl::Status ReplicationStream::CheckArriving() {
   const std::optional<uint64_t> received = BytesReceived(socket());
+  if (!received) return absl::OkStatus();
   if (!received_before_) received_before_ = received;
-  if (!received || *received - *received_before_ <= max_message_bytes_) return absl::OkStatus();
+  // The count is not exact, so it may even seem to go back.
+  if (*received <= *received_before_ + max_message_bytes_) return absl::OkStatus();
   return TooLong(*received - *received_before_);
 }
 
