@@ -56,24 +56,34 @@ class ComposeTest(unittest.TestCase):
         command = re.search(r'CMD \["bash", "-c", "(.*)"\]', DOCKERFILE)[1]
         command = command.replace("\\\\", "\\").replace('\\"', '"')
         for status, expected in (("200 OK", 0), ("503 Service Unavailable", 1)):
-            self.assertEqual(self.ask(command, f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"), expected)
+            request, code = self.ask(command, f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")
+            self.assertEqual(request, b"GET /health HTTP/1.0\r\n\r\n")
+            self.assertEqual(code, expected)
 
     def ask(self, command, answer):
-        """Exit code of the health check when the server gives this answer; it runs on a port of its own."""
+        """What the health check sends, and its exit code when it gets this answer; on a port of its own."""
+        received = bytearray()
         with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(10)
             port = server.getsockname()[1]
 
             def serve():
                 connection, _ = server.accept()
                 with connection:
-                    self.assertEqual(connection.recv(1000), b"GET /health HTTP/1.0\r\n\r\n")
+                    connection.settimeout(10)
+                    # bash sends line by line; closing with a line unread would reset the connection.
+                    while not received.endswith(b"\r\n\r\n"):
+                        piece = connection.recv(1000)
+                        if not piece:
+                            return
+                        received.extend(piece)
                     connection.sendall(answer.encode())
 
             thread = threading.Thread(target=serve)
             thread.start()
-            done = subprocess.run(["bash", "-c", command.replace("/8083", f"/{port}")], check=False, timeout=10)
+            done = subprocess.run(["bash", "-c", command.replace("/8083", f"/{port}")], check=False, timeout=20)
             thread.join()
-            return done.returncode
+            return bytes(received), done.returncode
 
 
 if __name__ == "__main__":
