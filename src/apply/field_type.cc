@@ -117,7 +117,7 @@ ColumnType MakeColumnType(std::string_view sql, std::string_view name, bool is_a
   constexpr std::array<Named, 9> kForms = {{{"bit", ColumnForm::kBit},
                                             {"varbit", ColumnForm::kVarbit},
                                             {"numeric", ColumnForm::kNumeric},
-                                            {"money", ColumnForm::kNumeric},
+                                            {"money", ColumnForm::kMoney},
                                             {"hstore", ColumnForm::kHstore},
                                             {"bytea", ColumnForm::kBytea},
                                             {"vector", ColumnForm::kVector},

@@ -74,6 +74,7 @@ enum class ColumnForm : uint8_t {
   kOther,
   kBit,  // Padded to its length; a boolean is 0 or 1.
   kVarbit,
+  kMoney,    // Knows no exponents.
   kNumeric,  // Java's names of infinity are translated.
   kHstore,
   kBytea,

@@ -1,5 +1,7 @@
 #include "apply/mirror.h"
 
+#include <algorithm>
+
 #include "apply/raw_events.h"
 #include "apply/table_name.h"
 #include "base/log.h"
@@ -61,7 +63,8 @@ absl::Status Mirror::Add(const Envelope& envelope, uint32_t record) {
   RETURN_IF_ERROR(CheckKey(*table, envelope));
   texts_.Clear();
   const bool is_delete = envelope.op == 'd';
-  const bool has_key_object = table->batch.has_key() && envelope.key.is_object();
+  const bool has_key_object =
+      table->batch.has_key() && table->has_record_key && envelope.key.is_object();
   cells_.assign(table->shape.columns.size(), Cell());
   if (!is_delete || !has_key_object) {
     // Only an update can leave out what it did not change, and the `c` that a key change makes of
@@ -109,19 +112,44 @@ absl::Status Mirror::Add(const Envelope& envelope, uint32_t record) {
 absl::StatusOr<Mirror::Table*> Mirror::Find(const Envelope& envelope) {
   lookup_.assign(envelope.schema).append(1, '\0').append(envelope.table);
   const auto found = tables_.find(lookup_);
-  if (found != tables_.end()) return found->second.get();
+  if (found != tables_.end() && !(found->second->is_provisional && envelope.op != 't'))
+    return found->second.get();
   ASSIGN_OR_RETURN(std::unique_ptr<Table> table, Open(envelope));
   if (table == nullptr) return static_cast<Table*>(nullptr);
-  return tables_.emplace(lookup_, std::move(table)).first->second.get();
+  if (found == tables_.end()) return tables_.emplace(lookup_, std::move(table)).first->second.get();
+  // The address stays: it may be among those changed.
+  table->is_changed = found->second->is_changed;
+  if (found->second->batch.has_truncate()) table->batch.Truncate();
+  *found->second = std::move(*table);
+  return found->second.get();
 }
 
-RecordKey Mirror::KeyOf(const Envelope& envelope) const {
-  if (envelope.key.is_object()) {
-    return {.is_known = true,
-            .fields = envelope.key_fields != nullptr ? **envelope.key_fields
-                                                     : FieldsOfObject(envelope.key)};
+// What tells the rows of the mirror apart: the source's replica identity where it is known, since
+// that is what a delete brings; else the key of the records. A key that may be NULL tells nothing
+// apart.
+absl::Status Mirror::ChooseKey(const Envelope& envelope, const Fields& row,
+                               const SourceTable* source, RecordKey& key) {
+  key.is_known = !envelope.has_unreadable_key;
+  key.fields.clear();
+  if (source != nullptr && !source->identity.empty()) {
+    for (const std::string& name : source->identity) {
+      const auto field = std::find_if(row.begin(), row.end(),
+                                      [&](const Field& other) { return other.name == name; });
+      if (field != row.end()) key.fields.push_back(*field);
+    }
+    if (key.fields.size() == source->identity.size()) {
+      key.is_known = true;
+      for (Field& field : key.fields) field.type.optional = false;
+      return absl::OkStatus();
+    }
+    key.fields.clear();
   }
-  return {.is_known = !envelope.has_unreadable_key, .fields = {}};
+  if (!envelope.key.is_object()) return absl::OkStatus();
+  key.fields =
+      envelope.key_fields != nullptr ? **envelope.key_fields : FieldsOfObject(envelope.key);
+  const auto may_be_null = [](const Field& field) { return field.type.optional; };
+  if (std::any_of(key.fields.begin(), key.fields.end(), may_be_null)) key.fields.clear();
+  return absl::OkStatus();
 }
 
 // Null when there is nothing to do: a truncate of a table that is not there.
@@ -133,17 +161,19 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
     const SourceTableName both[] = {taken->second, source};
     return CheckTableNames(options_.target_table_format, both);
   }
-  // The truncate has no key: whether its table has one is not known before the next row.
-  RecordKey key = KeyOf(envelope);
-  if (envelope.op == 't') key.is_known = false;
+  const bool is_truncate = envelope.op == 't';
+  const std::optional<SourceTable> types = is_truncate ? std::nullopt : SourceOf(source);
+  const SourceTable* known = types ? &*types : nullptr;
+  const Fields row = is_truncate                      ? Fields()
+                     : envelope.row_fields != nullptr ? **envelope.row_fields
+                                                      : FieldsOfObject(RowOf(envelope));
+  RecordKey key;
+  if (!is_truncate) RETURN_IF_ERROR(ChooseKey(envelope, row, known, key));
   ASSIGN_OR_RETURN(std::optional<MirrorTable> shape, catalog_.Read(name, key));
   if (!shape) {
-    if (envelope.op == 't') return nullptr;
+    if (is_truncate) return nullptr;
     RETURN_IF_ERROR(transaction_.Begin());
-    const Fields row =
-        envelope.row_fields != nullptr ? **envelope.row_fields : FieldsOfObject(RowOf(envelope));
-    const std::optional<SourceTable> types = SourceOf(source);
-    RETURN_IF_ERROR(catalog_.Create(name, row, key, types ? &*types : nullptr));
+    RETURN_IF_ERROR(catalog_.Create(name, row, key, known));
     log::Info("created table ", MirrorSchemaOf(options_.kind), ".", name, " for ", source.schema,
               ".", source.table);
     ASSIGN_OR_RETURN(shape, catalog_.Read(name, key));
@@ -153,6 +183,15 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
   table->source = source;
   table->what = Cat("table ", table->shape.Describe());
   table->staging = Cat("walrelay_staging_", taken_.size());
+  table->is_provisional = is_truncate;
+  table->has_source_key = known != nullptr && !known->identity.empty() && key.fields.size() == known->identity.size();
+  for (auto it = envelope.key.begin(); it != envelope.key.end(); ++it) {
+    table->record_key.emplace_back(it.name());
+    const auto column = table->shape.Find(it.name());
+    const size_t place = table->record_key.size() - 1;
+    table->has_record_key &= place < table->shape.key.size() && column == table->shape.key[place];
+  }
+  table->has_record_key &= table->record_key.size() == table->shape.key.size();
   return table;
 }
 
@@ -166,12 +205,11 @@ std::optional<SourceTable> Mirror::SourceOf(const SourceTableName& name) const {
 }
 
 absl::Status Mirror::CheckKey(const Table& table, const Envelope& envelope) const {
-  if (envelope.has_unreadable_key) return absl::OkStatus();
-  bool same = envelope.key.size() == table.shape.key.size();
+  if (table.has_source_key || envelope.has_unreadable_key) return absl::OkStatus();
+  bool same = envelope.key.size() == table.record_key.size();
   size_t i = 0;
-  for (auto it = envelope.key.begin(); same && it != envelope.key.end(); ++it, ++i) {
-    same = it.name() == table.shape.columns[table.shape.key[i]].name;
-  }
+  for (auto it = envelope.key.begin(); same && it != envelope.key.end(); ++it, ++i)
+    same = it.name() == table.record_key[i];
   if (same) return absl::OkStatus();
   return absl::FailedPreconditionError(Cat(table.what,
                                            ": the key of its records has changed; rename or drop "

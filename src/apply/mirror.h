@@ -76,18 +76,22 @@ class Mirror {
     std::string staging;           // Its temporary table.
     uint64_t staging_version = 0;  // The shape that was made for; 0: none.
     bool is_changed = false;
+    bool is_provisional = false;          // Only a truncate was seen: its key is not known yet.
+    bool has_record_key = true;           // Its key is that of its records.
+    std::vector<std::string> record_key;  // Columns of the records' key when it was opened.
     explicit Table(MirrorTable made) : shape(std::move(made)), batch(shape.key) {}
   };
 
   absl::StatusOr<Table*> Find(const Envelope& envelope);
   absl::StatusOr<std::unique_ptr<Table>> Open(const Envelope& envelope);
+  static absl::Status ChooseKey(const Envelope& envelope, const Fields& row,
+                                const SourceTable* source, RecordKey& key);
   absl::Status CheckKey(const Table& table, const Envelope& envelope) const;
   absl::Status ReadRow(Table& table, RowMapping& mapping, JsonValue object,
                        const SharedFields* fields, const Placeholder* placeholder);
   absl::Status AddColumns(Table& table, const std::vector<Field>& missing);
   absl::Status FillFromOldRows(Table& table);
   std::optional<SourceTable> SourceOf(const SourceTableName& name) const;
-  RecordKey KeyOf(const Envelope& envelope) const;
   bool IsSmall(const Table& table) const;
   absl::Status QueueTable(Table& table, StatementQueue& queue);
   absl::Status QueueAppends(Table& table, StatementQueue& queue);

@@ -26,6 +26,17 @@ JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(e.typnamespace, t.typnamespac
 WHERE s.nspname = $1 AND r.relname = $2 AND r.relkind IN ('r', 'p')
 ORDER BY a.attnum)";
 
+// FULL and DEFAULT: the primary key. Key columns only, no INCLUDE ones.
+constexpr std::string_view kIdentitySql = R"(
+SELECT a.attname
+FROM pg_catalog.pg_class r
+JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
+JOIN pg_catalog.pg_index i ON i.indrelid = r.oid AND CASE r.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END
+JOIN generate_series(0, i.indnkeyatts - 1) k ON true
+JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum = i.indkey[k]
+WHERE s.nspname = $1 AND r.relname = $2
+ORDER BY k)";
+
 }  // namespace
 
 absl::StatusOr<std::optional<SourceTable>> ReadSourceTable(pg::Connection& source,
@@ -41,6 +52,9 @@ absl::StatusOr<std::optional<SourceTable>> ReadSourceTable(pg::Connection& sourc
                              .is_built_in = rows.is_true(row, 2),
                              .is_enum = rows.is_true(row, 3)});
   }
+  ASSIGN_OR_RETURN(const pg::Result identity, source.Execute(kIdentitySql, parameters));
+  for (int row = 0; row < identity.rows(); ++row)
+    found.identity.emplace_back(identity.text(row, 0));
   return std::optional<SourceTable>(std::move(found));
 }
 

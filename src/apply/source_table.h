@@ -21,6 +21,10 @@ struct SourceColumn {
 
 struct SourceTable {
   std::vector<SourceColumn> columns;
+  // What `before` of a delete tells rows apart by: the replica identity's index, else the primary
+  // key; empty: nothing but the whole row. The records' key may be another one (a unique index,
+  // INCLUDE columns, message.key.columns).
+  std::vector<std::string> identity;
   bool operator==(const SourceTable&) const = default;
 };
 

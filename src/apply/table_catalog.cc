@@ -187,14 +187,11 @@ absl::Status TableCatalog::Create(const std::string& name, const Fields& row, co
   ASSIGN_OR_RETURN(const std::string quoted, pg::QuoteQualified(schema, name));
   std::string columns;
   Fields all = row;
-  bool nullable_key = false;
   std::string key_list;
   for (const Field& field : key.fields) {
     const bool in_row = std::any_of(row.begin(), row.end(),
                                     [&](const Field& other) { return other.name == field.name; });
     if (!in_row) all.push_back(field);
-    // Without a schema block nothing says that it may be null.
-    nullable_key |= field.type.optional && field.type.form != Form::kAny;
     ASSIGN_OR_RETURN(const std::string column, pg::QuoteIdentifier(field.name));
     key_list += Cat(key_list.empty() ? "" : ", ", column);
   }
@@ -203,15 +200,7 @@ absl::Status TableCatalog::Create(const std::string& name, const Fields& row, co
     columns += Cat(column, ", ");
   }
   std::string unique;
-  if (!key_list.empty() && !nullable_key) unique = Cat(", PRIMARY KEY (", key_list, ")");
-  if (!key_list.empty() && nullable_key) {
-    if (connection_.server_version() < 150000) {
-      return absl::FailedPreconditionError(
-          Cat("table ", schema, ".", name, " has a key that may be NULL (", key_list,
-              "): this needs PostgreSQL 15 or newer here (NULLS NOT DISTINCT)"));
-    }
-    unique = Cat(", UNIQUE NULLS NOT DISTINCT (", key_list, ")");
-  }
+  if (!key_list.empty()) unique = Cat(", PRIMARY KEY (", key_list, ")");
   const MetadataColumns ours = MetadataColumnsOf(kind_);
   const absl::Status created =
       connection_

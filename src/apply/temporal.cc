@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/status.h"
+
 namespace walrelay::apply {
 namespace {
 
@@ -131,12 +133,15 @@ void AppendInterval(int64_t micros, std::string& out) {
     out.append(" mons");
     return;
   }
-  // The sign before hh:mm:ss applies to all of it.
-  if (micros < 0) out.push_back('-');
-  const uint64_t magnitude =
-      micros < 0 ? ~static_cast<uint64_t>(micros) + 1 : static_cast<uint64_t>(micros);
-  AppendClock(static_cast<int64_t>(magnitude / 1'000'000),
-              static_cast<int64_t>(magnitude % 1'000'000), 6, out);
+  // Debezium's days have 24 hours. Every part carries its own sign.
+  const int64_t days = micros / kMicrosPerDay;
+  if (days != 0) out.append(Cat(days, " days"));
+  const int64_t clock = micros % kMicrosPerDay;
+  if (clock == 0 && days != 0) return;
+  if (days != 0) out.push_back(' ');
+  if (clock < 0) out.push_back('-');
+  const int64_t magnitude = clock < 0 ? -clock : clock;
+  AppendClock(magnitude / kMicrosPerSecond, magnitude % kMicrosPerSecond, 6, out);
 }
 
 bool AppendIsoDateTime(std::string_view iso, bool keep_zone, std::string& out) {
@@ -154,18 +159,16 @@ bool AppendIsoDateTime(std::string_view iso, bool keep_zone, std::string& out) {
           rest.data() + year_digits) {
     return false;
   }
-  // PostgreSQL's years end at 294276 and begin at 4713 BC. +292278994 and +294247 are Java's last
-  // instants, the era of +292269055 (−infinity in arrays) is lost in Debezium.
-  if (!negative && year == 292'269'055) {
-    out.append("-infinity");
+  // Java's last instants: +292278994 and +294247 stand for infinity, -290308 and +292269055 (the
+  // era is lost in arrays) for -infinity. LocalDate's -5877611-06-21 is +infinity, the day before
+  // -infinity: the wrong way round.
+  if (year == 292'278'994 || (!negative && rest == "294247-01-10T04:00:25.2Z") ||
+      (negative && rest.starts_with("5877611-06-21"))) {
+    out.append("infinity");
     return true;
   }
-  if (year >= 294'277 || (year == 294'247 && rest == "294247-01-10T04:00:25.2Z") ||
-      (negative && year > 4713)) {
-    out.append(negative ? "-infinity" : "infinity");
-    // LocalDate -5877611-06-21 stands for +infinity: the only one of these with the sign the wrong
-    // way round.
-    if (negative && rest.starts_with("5877611-06-21")) out.erase(out.size() - 9, 1);
+  if (year == 292'269'055 || (negative && (year == 290'308 || year == 5'877'611))) {
+    out.append("-infinity");
     return true;
   }
   const bool before_christ = negative || year == 0;

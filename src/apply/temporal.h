@@ -16,7 +16,7 @@ void AppendDate(int64_t days, std::string& out);
 bool AppendTime(int64_t micros, std::string& out);
 // Since 1970 in units of 10^-digits seconds, digits 3, 6 or 9: "2020-01-02 03:04:05.987654".
 void AppendTimestamp(int64_t value, int digits, std::string& out);
-// MicroDuration: "730:30:00", or months where it is a whole number of Debezium's mean months.
+// MicroDuration: "1 days 02:30:00", or months where it is a whole number of Debezium's mean months.
 void AppendInterval(int64_t micros, std::string& out);
 // "-0043-03-15T12:00:00.000000Z" → "0044-03-15 12:00:00.000000Z BC"; "infinity" as it is. A year
 // beyond PostgreSQL's range that Debezium writes for infinity becomes infinity. False when it has

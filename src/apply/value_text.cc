@@ -1,6 +1,7 @@
 #include "apply/value_text.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "apply/decimal.h"
 #include "apply/temporal.h"
@@ -36,6 +37,36 @@ std::string_view NumericName(std::string_view java) {
   if (java == "POSITIVE_INFINITY") return "Infinity";
   if (java == "NEGATIVE_INFINITY") return "-Infinity";
   return java;  // NAN is read whatever its case.
+}
+
+// 1.2345678E7 → 12345678: money's input knows no exponents.
+bool AppendWithoutExponent(std::string_view number, std::string& out) {
+  const size_t e = number.find_first_of("eE");
+  if (e == std::string_view::npos) {
+    out.append(number);
+    return true;
+  }
+  int exponent = 0;
+  const std::string_view digits = number.substr(e + 1);
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), exponent).ec != std::errc())
+    return false;
+  if (exponent > 30 || exponent < -30) return false;
+  std::string_view mantissa = number.substr(0, e);
+  if (mantissa.starts_with('-')) {
+    out.push_back('-');
+    mantissa.remove_prefix(1);
+  }
+  const size_t point = std::min(mantissa.find('.'), mantissa.size());
+  std::string all(mantissa);
+  if (point < all.size()) all.erase(point, 1);
+  const int place = static_cast<int>(point) + exponent;
+  if (place <= 0) all.insert(0, static_cast<size_t>(1 - place), '0');
+  if (place > static_cast<int>(all.size()))
+    all.append(static_cast<size_t>(place) - all.size(), '0');
+  if (const size_t whole = static_cast<size_t>(std::max(place, 1)); whole < all.size())
+    all.insert(whole, ".");
+  out.append(all);
+  return true;
 }
 
 bool HasNul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
@@ -104,7 +135,7 @@ bool ValueText::Append(const FieldType& type, const ColumnType& column, JsonValu
       return true;
     }
     case JsonKind::kNumber:
-      return AppendNumber(type, value.text(), out);
+      return AppendNumber(type, column, value.text(), out);
     case JsonKind::kString:
       return AppendString(type, column, value.text(), out);
     case JsonKind::kArray:
@@ -118,10 +149,12 @@ bool ValueText::Append(const FieldType& type, const ColumnType& column, JsonValu
   return false;
 }
 
-bool ValueText::AppendNumber(const FieldType& type, std::string_view digits, std::string& out) {
+bool ValueText::AppendNumber(const FieldType& type, const ColumnType& column,
+                             std::string_view digits, std::string& out) {
   const bool is_time = type.form == Form::kDate || type.form == Form::kTime ||
                        type.form == Form::kTimestamp || type.form == Form::kMicroDuration;
   if (!is_time) {
+    if (column.form == ColumnForm::kMoney) return AppendWithoutExponent(digits, out);
     out.append(digits);
     return true;
   }
@@ -173,6 +206,7 @@ bool ValueText::AppendString(const FieldType& type, const ColumnType& column, st
     out.append(text);
     return true;
   }
+  if (column.form == ColumnForm::kMoney) return AppendWithoutExponent(text, out);
   if (column.form == ColumnForm::kNumeric) {
     out.append(NumericName(text));
   } else if (column.form == ColumnForm::kBytea) {

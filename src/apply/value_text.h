@@ -24,7 +24,8 @@ class ValueText {
  private:
   bool AppendString(const FieldType& type, const ColumnType& column, std::string_view text,
                     std::string& out);
-  bool AppendNumber(const FieldType& type, std::string_view digits, std::string& out);
+  bool AppendNumber(const FieldType& type, const ColumnType& column, std::string_view digits,
+                    std::string& out);
   bool AppendObject(const FieldType& type, const ColumnType& column, JsonValue value,
                     std::string& out);
   bool AppendArray(const FieldType& type, const ColumnType& column, JsonValue list,

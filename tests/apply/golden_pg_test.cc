@@ -146,8 +146,10 @@ TEST_P(Golden, EndsWithEqualValuesOnBothSides) {
       "ltree; CREATE EXTENSION IF NOT EXISTS isn; SELECT 1");
   Records records;
   records.Load(file);
-  std::erase_if(records.all,
-                [](const ConsumedRecord& record) { return record.topic == "connect_offsets"; });
+  std::erase_if(records.all, [](const ConsumedRecord& record) {
+    return record.topic == "connect_offsets" || record.topic.ends_with("transaction") ||
+           record.topic.find("heartbeat") != std::string_view::npos;
+  });
   for (const size_t batch_size : {size_t{1}, size_t{1'000'000}}) {
     target->All(
         "DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA IF EXISTS walrelay CASCADE; "
