@@ -49,7 +49,8 @@ class Connections {
 namespace {
 
 // All kinds of clients are made from one set of options, so what is for another kind is no mistake;
-// and the one experimental option is our choice.
+// the one experimental option is our choice; and a fatal error is in the status that the owner
+// gets.
 bool IsNoise(std::string_view facility, std::string_view line) {
   if (facility == "FATAL") return true;
   return facility == "CONFWARN" &&

@@ -254,15 +254,17 @@ ClientOptions ConsumerOptions(const ClientOptions& user) {
 
 ClientOptions ReaderOptions(const ClientOptions& user) {
   ClientOptions options = WithoutGroup(Merge(user, ReaderDefaults(), kConsumerFixed));
-  options["enable.partition.eof"] = "true";
-  options["fetch.wait.max.ms"] =
-      "5";  // The end of a partition is reported after this wait at the latest.
+  options.insert_or_assign("enable.partition.eof", std::string("true"));
+  options.insert_or_assign(
+      "fetch.wait.max.ms",
+      std::string("5"));  // The end of a partition is reported after this wait at the latest.
   return options;
 }
 
 ClientOptions AdminOptions(const ClientOptions& user) {
   ClientOptions options = WithoutGroup(Merge(user, ReaderDefaults(), kConsumerFixed));
-  options["isolation.level"] = "read_uncommitted";  // Ends are where the next record goes.
+  options.insert_or_assign(
+      "isolation.level", std::string("read_uncommitted"));  // Ends are where the next record goes.
   return options;
 }
 
