@@ -77,7 +77,8 @@ class Mirror {
     uint64_t staging_version = 0;  // The shape that was made for; 0: none.
     bool is_changed = false;
     bool is_provisional = false;          // Only a truncate was seen: its key is not known yet.
-    bool has_record_key = true;           // Its key is that of its records.
+    bool has_source_key = false;  // Its key is the source's replica identity,
+    bool has_record_key = true;   // and, or else, that of its records.
     std::vector<std::string> record_key;  // Columns of the records' key when it was opened.
     explicit Table(MirrorTable made) : shape(std::move(made)), batch(shape.key) {}
   };
