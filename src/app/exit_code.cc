@@ -49,9 +49,15 @@ constexpr std::array kTable = {
     ExitCodeText{ExitCode::kPositionMismatch, "position-mismatch",
                  "the stored position contradicts the slot, the topics or the server"},
     ExitCodeText{ExitCode::kEpochMismatch, "epoch-mismatch",
-                 "this is another, a restored or a failed-over server"},
+                 "this is another server than the one the position is from"},
     ExitCodeText{ExitCode::kOptionsChanged, "options-changed",
                  "options that shape the stream differ from those it was written with"},
+    ExitCodeText{ExitCode::kTimelineMismatch, "timeline-mismatch",
+                 "this server's history lacks changes that Kafka already has"},
+    ExitCodeText{ExitCode::kPositionBeyondServer, "position-beyond-server",
+                 "the server's WAL ends before our position: it was restored from a backup"},
+    ExitCodeText{ExitCode::kTopicsNotEmpty, "topics-not-empty",
+                 "neither slot nor position, but the topics already hold records"},
     ExitCodeText{ExitCode::kSinkUnreachable, "sink-unreachable",
                  "the lake or target database does not answer"},
     ExitCodeText{ExitCode::kSinkConflict, "sink-conflict",
@@ -69,6 +75,8 @@ absl::StatusCode StatusCodeFor(ExitCode code) {
       return absl::StatusCode::kUnavailable;
     case ExitCode::kSlotLost:
     case ExitCode::kSlotAhead:
+    case ExitCode::kTimelineMismatch:
+    case ExitCode::kPositionBeyondServer:
     case ExitCode::kRecordsGone:
     case ExitCode::kDataLoss:
       return absl::StatusCode::kDataLoss;
@@ -88,6 +96,7 @@ absl::StatusCode StatusCodeFor(ExitCode code) {
     case ExitCode::kRecordTooLarge:
     case ExitCode::kPositionMismatch:
     case ExitCode::kEpochMismatch:
+    case ExitCode::kTopicsNotEmpty:
     case ExitCode::kOptionsChanged:
     case ExitCode::kSinkConflict:
     case ExitCode::kSinkRefused:

@@ -1,0 +1,77 @@
+#include "app/capture.h"
+
+#include "app/capture_session.h"
+#include "app/exit_code.h"
+#include "app/snapshot_run.h"
+#include "app/stream_run.h"
+#include "base/log.h"
+#include "wal/slot.h"
+
+namespace walrelay::app {
+namespace {
+
+// Where streaming begins, with the position there durable; kNoLsn: nothing is streamed.
+absl::StatusOr<Lsn> Prepare(CaptureSession& session, const TakeSnapshot& action) {
+  ASSIGN_OR_RETURN(const Lsn from, RunSnapshot(session, action));
+  return action.stream_after ? from : kNoLsn;
+}
+
+absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
+  PositionRecord position = session.stored_position().value_or(PositionRecord{});
+  Lsn from = action.from;
+  if (action.create_slot) {
+    ASSIGN_OR_RETURN(const auto created, session.stream().CreateSlot(session.settings().source.slot,
+                                                                     {.export_snapshot = false}));
+    from = created.consistent_point;
+  }
+  const bool new_epoch = action.create_slot || action.adopt;
+  if (new_epoch) {
+    position.epoch = session.EpochFrom(from);
+    position.last_commit_lsn = kNoLsn;
+  }
+  position.epoch = session.EpochFrom(
+      position.epoch.incarnation);  // A promoted standby goes on under a new timeline.
+  position.phase = PositionPhase::kStreaming;
+  position.end_lsn = from;
+  session.link().Begin(position);
+  // Nothing is confirmed, and nothing sent, before our position is there.
+  if (new_epoch || position != session.stored_position())
+    RETURN_IF_ERROR(session.link().WritePositionNow());
+  return from;
+}
+
+absl::StatusOr<Lsn> Prepare(CaptureSession&, const RefuseToStart& refusal) {
+  return ExitError(refusal.code, refusal.message);
+}
+
+}  // namespace
+
+Capture::Capture(CaptureSettings settings, const StopSignal& stop, admin::StatusBoard& board,
+                 admin::Metrics& metrics)
+    : settings_(std::move(settings)), stop_(stop), board_(board), metrics_(metrics) {}
+
+absl::Status Capture::Run() {
+  if (streamed_before_) ++counters_.reconnects;
+  CaptureSession session({.settings = settings_,
+                          .stop = stop_,
+                          .board = board_,
+                          .metrics = metrics_,
+                          .counters = counters_});
+  RETURN_IF_ERROR(session.Connect());
+  ASSIGN_OR_RETURN(const StartDecision decision, session.Decide());
+  if (!decision.note.empty()) log::Info(decision.note);
+  ASSIGN_OR_RETURN(
+      const Lsn from,
+      std::visit([&](const auto& action) { return Prepare(session, action); }, decision.action));
+  if (from == kNoLsn) {
+    log::Info("the snapshot is complete, and snapshot.mode asks for nothing more");
+    return absl::OkStatus();
+  }
+  streamed_before_ = true;
+  const absl::Status status = RunStream(session, from);
+  metrics_.Publish(counters_);
+  if (absl::IsCancelled(status) && settings_.source.drop_slot_on_stop) return session.DropSlot();
+  return status;
+}
+
+}  // namespace walrelay::app

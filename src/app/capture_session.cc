@@ -1,0 +1,309 @@
+#include "app/capture_session.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "app/exit_code.h"
+#include "base/log.h"
+#include "envelope/topic_names.h"
+#include "pg/catalog.h"
+#include "wal/publication.h"
+#include "wal/slot.h"
+
+namespace walrelay::app {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kPositionEvery = 1s;
+constexpr auto kPublishEvery = 1s;
+constexpr auto kSampleEvery = 10s;
+constexpr auto kLongestChorePause = 1s;
+constexpr auto kKafkaAway = 30s;  // Then the replication connection is left (DESIGN.md §2).
+constexpr auto kConnectLimit = 10s;
+constexpr auto kCatalogLimit =
+    5s;  // Below the status interval: a look-up must not cost the connection.
+
+}  // namespace
+
+CaptureSession::CaptureSession(const CaptureShared& shared)
+    : shared_(shared), loop_(shared.stop), offsets_(shared.settings.envelope->compat) {}
+
+absl::Status CaptureSession::Connect() {
+  const CaptureSettings& settings = shared_.settings;
+  // The source first: it is the one that tells a wrong configuration at once.
+  ASSIGN_OR_RETURN(catalog_, pg::Connection::Connect(wal::CaptureSession(settings.source.connection,
+                                                                         "Debezium General"),
+                                                     kConnectLimit));
+  catalog_->set_limit(kCatalogLimit);
+  ASSIGN_OR_RETURN(link_, KafkaLink::Open({.client = settings.kafka,
+                                           .slot = settings.source.slot,
+                                           .topic_spec = settings.topic_spec,
+                                           .connect_topic = settings.offset_topic,
+                                           .connect_key = envelope::ConnectOffsetKey(
+                                               settings.pipeline, settings.envelope->topic_prefix),
+                                           .options_hash = settings.options_hash},
+                                          shared_.counters));
+  tables_ = std::make_unique<TableRegistry>(*catalog_, settings.source, settings.envelope,
+                                            shared_.counters);
+  encoder_ = std::make_unique<envelope::Encoder>(settings.envelope);
+  RETURN_IF_ERROR(EnsurePublication());
+  ASSIGN_OR_RETURN(stream_,
+                   wal::ReplicationStream::Connect(settings.source.connection, kConnectLimit));
+  ASSIGN_OR_RETURN(identity_, stream_->IdentifySystem());
+  status_interval_ = settings.source.status_interval;
+  if (identity_.wal_sender_timeout.count() > 0)
+    status_interval_ = std::min(status_interval_, identity_.wal_sender_timeout / 3);
+  return absl::OkStatus();
+}
+
+absl::Status CaptureSession::EnsurePublication() {
+  const CaptureOptions& source = shared_.settings.source;
+  wal::PublicationRequest request{.name = source.publication,
+                                  .mode = source.publication_mode,
+                                  .tables = {},
+                                  .operations = {},
+                                  .via_partition_root = source.publish_via_partition_root};
+  if (source.publication_mode == wal::AutoCreate::kFiltered) {
+    ASSIGN_OR_RETURN(const auto all, pg::ListTables(*catalog_));
+    for (const pg::ListedTable& table : all) {
+      if (source.table_captured(table.name.schema, table.name.table))
+        request.tables.push_back(table.name);
+    }
+    RETURN_IF_ERROR(source.filter_health->status());
+  }
+  catalog_->set_limit(request.statement_timeout);
+  auto executed = wal::EnsurePublication(*catalog_, request);
+  catalog_->set_limit(kCatalogLimit);
+  RETURN_IF_ERROR(executed.status());
+  for (const std::string& statement : *executed) log::Info("source: ", statement);
+  return absl::OkStatus();
+}
+
+Epoch CaptureSession::EpochFrom(Lsn incarnation) const {
+  return {.system_identifier = identity_.system_identifier,
+          .timeline = identity_.timeline,
+          .incarnation = incarnation};
+}
+
+absl::StatusOr<StartDecision> CaptureSession::Decide() {
+  const CaptureSettings& settings = shared_.settings;
+  StartFacts facts;
+  facts.mode = settings.source.snapshot_mode;
+  facts.slot_name = settings.source.slot;
+  facts.database = settings.source.database;
+  facts.system_identifier = identity_.system_identifier;
+  facts.timeline = identity_.timeline;
+  facts.server_flush = identity_.flush_lsn;
+  facts.options_hash = settings.options_hash;
+
+  ASSIGN_OR_RETURN(const auto slot, wal::ReadSlot(*catalog_, facts.slot_name));
+  if (slot) {
+    facts.slot =
+        SlotFacts{.plugin = slot->plugin,
+                  .database = slot->database,
+                  .lost = slot->is_lost(),
+                  .lost_reason = slot->invalidation_reason.empty() ? slot->wal_status
+                                                                   : slot->invalidation_reason,
+                  .restart_lsn = slot->restart_lsn,
+                  .confirmed_flush = slot->confirmed_flush};
+  }
+  ASSIGN_OR_RETURN(facts.position, link_->ReadPosition());
+  ASSIGN_OR_RETURN(facts.connect, ReadConnectFacts());
+  if (facts.position && facts.position->epoch.timeline != facts.timeline) {
+    ASSIGN_OR_RETURN(const auto history, stream_->TimelineHistory(facts.timeline));
+    for (const auto& line : history)
+      facts.timeline_history.push_back({line.timeline, line.switch_lsn});
+  }
+  ASSIGN_OR_RETURN(facts.partition_counts, link_->topics().List());
+  if (!facts.position && !facts.slot) {
+    ASSIGN_OR_RETURN(facts.topics_with_records, TopicsWithRecords(facts.partition_counts));
+  }
+  stored_position_ = facts.position;
+  return DecideStart(facts);
+}
+
+absl::StatusOr<std::optional<ConnectFacts>> CaptureSession::ReadConnectFacts() {
+  ASSIGN_OR_RETURN(const auto record, link_->ReadConnectRecord());
+  if (!record) return std::nullopt;
+  const auto offset = envelope::ParseConnectOffset(record->value);
+  if (!offset.ok())
+    return Annotate(offset.status(), Cat("record at offset ", record->offset, " of ",
+                                         shared_.settings.offset_topic));
+  const bool in_snapshot = offset->snapshot != envelope::OffsetSnapshot::kNone &&
+                           !offset->last_snapshot_record.value_or(false);
+  return ConnectFacts{.offset = record->offset,
+                      .snapshot_unfinished = in_snapshot,
+                      .resume = offset->lsn_proc.value_or(offset->lsn.value_or(kNoLsn))};
+}
+
+absl::StatusOr<std::vector<std::string>> CaptureSession::TopicsWithRecords(
+    const std::map<std::string, int32_t>& topics) {
+  const std::string prefix =
+      shared_.settings.envelope->topic_prefix + shared_.settings.envelope->topic_delimiter;
+  std::vector<std::string> filled;
+  for (const auto& [topic, partitions] : topics) {
+    if (!topic.starts_with(prefix)) continue;
+    ASSIGN_OR_RETURN(const auto begins, link_->topics().BeginOffsets(topic, partitions));
+    ASSIGN_OR_RETURN(const auto ends, link_->topics().EndOffsets(topic, partitions));
+    if (begins != ends) filled.push_back(topic);
+  }
+  return filled;
+}
+
+absl::Status CaptureSession::Deliver(const Record& record) {
+  for (;;) {
+    const absl::Status status = link_->Send(record);
+    if (!absl::IsResourceExhausted(status)) return status;
+    RETURN_IF_ERROR(Tend());
+    RETURN_IF_ERROR(loop_.Wait({{.fd = link_->event_fd()}}, next_chore()));
+  }
+}
+
+absl::Status CaptureSession::Deliver(const Record& record, const envelope::TablePlan& plan) {
+  const absl::Status status = Deliver(record);
+  if (ExitCodeOf(status) != ExitCode::kRecordTooLarge) return status;
+  std::string keys;
+  for (const std::string& column : plan.key_column_names())
+    keys += (keys.empty() ? "" : ", ") + column;
+  return ExitError(ExitCode::kRecordTooLarge, Cat("a row of ", plan.schema(), ".", plan.table(),
+                                                  " (key columns: ", keys.empty() ? "none" : keys,
+                                                  ") at ", received, ": ", Message(status)));
+}
+
+absl::Status CaptureSession::SendStatus() {
+  if (!streaming) return absl::OkStatus();
+  confirmed_sent_ = link_->confirmed();
+  shared_.counters.confirmed = confirmed_sent_;
+  status_at_ = Clock::now() + status_interval_;
+  // Written may run ahead; flushed is what moves the slot.
+  return stream_->SendStatus({.written = std::max(received, confirmed_sent_),
+                              .flushed = confirmed_sent_,
+                              .applied = confirmed_sent_,
+                              .client_time_micros = UnixMicrosNow(),
+                              .reply_requested = false});
+}
+
+absl::Status CaptureSession::LeaveIfKafkaIsAway(SteadyTime now) {
+  const auto since = link_->unreachable_since();
+  if (!since || now - *since < kKafkaAway) return absl::OkStatus();
+  return absl::UnavailableError(
+      Cat("Kafka is away since ",
+          std::chrono::duration_cast<std::chrono::seconds>(now - *since).count(), " s (",
+          link_->last_error(),
+          "); the replication connection is left so that the source can shut down"));
+}
+
+absl::Status CaptureSession::WriteDueOffset(SteadyTime now) {
+  if (now < offset_at_) return absl::OkStatus();
+  const auto frozen = offsets_.Frozen();
+  if (!frozen || offsets_.frozen_end() > link_->reachable()) return absl::OkStatus();
+  offset_at_ = now + shared_.settings.offset_flush_interval;
+  offsets_.Written(*frozen);
+  return link_->WriteConnectRecord(
+      envelope::EncodeConnectOffset(ToConnectOffset(*frozen), shared_.settings.envelope->compat));
+}
+
+absl::Status CaptureSession::SampleSlot(SteadyTime now) {
+  if (now < sample_at_) return absl::OkStatus();
+  sample_at_ = now + kSampleEvery;
+  ASSIGN_OR_RETURN(const auto slot, wal::ReadSlot(*catalog_, shared_.settings.source.slot));
+  if (!slot) return absl::OkStatus();  // The stream itself will tell.
+  admin::SlotSample sample;
+  sample.server_end = Lsn{Number(slot->confirmed_flush) +
+                          static_cast<uint64_t>(std::max<int64_t>(0, slot->behind_bytes))};
+  sample.restart_lsn = slot->restart_lsn;
+  sample.confirmed_flush = slot->confirmed_flush;
+  sample.retained_bytes = slot->retained_bytes;
+  sample.safe_wal_size_bytes = slot->safe_wal_size;
+  sample.wal_status = slot->wal_status;
+  sample.active = slot->active;
+  shared_.counters.slot = sample;
+  return absl::OkStatus();
+}
+
+absl::Status CaptureSession::Heartbeat(SteadyTime now) {
+  const auto interval = shared_.settings.source.heartbeat_interval;
+  if (interval.count() == 0 || now < heartbeat_at_ || in_transaction) return absl::OkStatus();
+  heartbeat_at_ = now + interval;
+  RETURN_IF_ERROR(
+      encoder_->Heartbeat(WallNow(), [this](const Record& record) { return Deliver(record); }));
+  offsets_.Heartbeat();
+  link_->CommittedAgain();
+  const std::string& query = shared_.settings.source.heartbeat_query;
+  if (query.empty()) return absl::OkStatus();
+  const auto result = catalog_->Query(query);
+  if (result.ok()) return absl::OkStatus();
+  if (absl::IsUnavailable(result.status()))
+    return Annotate(result.status(), "heartbeat.action.query");
+  log::Warn("heartbeat.action.query failed: ", Message(result.status()));
+  return absl::OkStatus();
+}
+
+absl::Status CaptureSession::Tend() {
+  const SteadyTime now = Clock::now();
+  RETURN_IF_ERROR(link_->Serve());
+  if (streaming) {
+    if (now >= position_at_) {
+      RETURN_IF_ERROR(link_->WritePosition());
+      position_at_ = now + kPositionEvery;
+    }
+    if (now >= status_at_ || link_->confirmed() != confirmed_sent_) RETURN_IF_ERROR(SendStatus());
+    RETURN_IF_ERROR(WriteDueOffset(now));
+    RETURN_IF_ERROR(SampleSlot(now));
+    RETURN_IF_ERROR(Heartbeat(now));
+  }
+  if (now >= publish_at_) {
+    link_->PublishQueue();
+    shared_.counters.received = received;
+    shared_.metrics.Publish(shared_.counters);
+    publish_at_ = now + kPublishEvery;
+  }
+  return LeaveIfKafkaIsAway(now);
+}
+
+absl::Status CaptureSession::WriteOffsetNow() {
+  const auto frozen = offsets_.Frozen();
+  if (!frozen) return absl::OkStatus();
+  offsets_.Written(*frozen);
+  return link_->WriteConnectRecordNow(
+      envelope::EncodeConnectOffset(ToConnectOffset(*frozen), shared_.settings.envelope->compat));
+}
+
+absl::Status CaptureSession::AdvanceIdle(Lsn lsn) {
+  // Debezium's record first: the slot must not pass what it knows (DESIGN.md §2, "Two-way door").
+  if (!shared_.settings.offset_topic.empty()) {
+    offsets_.Idle(lsn);
+    RETURN_IF_ERROR(WriteOffsetNow());
+  }
+  link_->Committed(lsn, link_->last_commit(), 0);
+  RETURN_IF_ERROR(link_->WritePositionNow());
+  return SendStatus();
+}
+
+absl::Status CaptureSession::DropSlot() {
+  stream_.reset();
+  absl::Status status;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    status = wal::DropSlot(*catalog_, shared_.settings.source.slot);
+    if (!absl::IsUnavailable(status)) break;
+    std::this_thread::sleep_for(300ms);  // The server needs a moment to see that we have left.
+  }
+  if (status.ok()) log::Info("dropped slot ", shared_.settings.source.slot, " (slot.drop.on.stop)");
+  return status;
+}
+
+SteadyTime CaptureSession::next_chore() const {
+  SteadyTime next = Clock::now() + kLongestChorePause;
+  if (streaming) next = std::min(next, status_at_);
+  return next;
+}
+
+absl::Status CaptureSession::FlushAndRecord(std::chrono::milliseconds limit) {
+  RETURN_IF_ERROR(link_->Flush(Clock::now() + limit));
+  if (offsets_.frozen_end() <= link_->reachable()) RETURN_IF_ERROR(WriteOffsetNow());
+  return link_->reachable() == link_->confirmed() ? absl::OkStatus() : link_->WritePositionNow();
+}
+
+}  // namespace walrelay::app

@@ -1,0 +1,117 @@
+// One session of the capture stage: the connections, and what snapshot and streaming share.
+//
+// A session owns the replication connection, a second connection for catalog look-ups, the link to
+// Kafka and the loop that waits for them. Both phases hand records to Deliver(), which waits for
+// room in the producer while Tend() keeps everything else alive: delivery reports, positions,
+// status messages, metrics. One thread. Nothing outlives a session but the counters. Source:
+// DESIGN.md §4 "capture".
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "admin/counters.h"
+#include "admin/metrics.h"
+#include "admin/status_board.h"
+#include "app/capture_settings.h"
+#include "app/kafka_link.h"
+#include "app/loop.h"
+#include "app/offset_tracker.h"
+#include "app/start_decision.h"
+#include "app/stop.h"
+#include "app/table_registry.h"
+#include "base/status.h"
+#include "envelope/encoder.h"
+#include "pg/connection.h"
+#include "wal/replication_stream.h"
+
+namespace walrelay::app {
+
+// What the capture stage keeps across sessions.
+struct CaptureShared {
+  const CaptureSettings& settings;
+  const StopSignal& stop;
+  admin::StatusBoard& board;
+  admin::Metrics& metrics;
+  admin::CaptureCounters& counters;
+};
+
+class CaptureSession {
+ public:
+  explicit CaptureSession(const CaptureShared& shared);
+
+  // Connects to everything, and makes sure that the publication exists.
+  absl::Status Connect();
+  // Asks the servers how to start (start_decision.h).
+  absl::StatusOr<StartDecision> Decide();
+
+  // Gives a record to Kafka; waits while the producer is full.
+  absl::Status Deliver(const Record& record);
+  // The same for a row, whose table and key columns are named when it is too large.
+  absl::Status Deliver(const Record& record, const envelope::TablePlan& plan);
+  // What has to be done from time to time, whatever else goes on. Does not block for long.
+  absl::Status Tend();
+  // When Tend() wants to be called again at the latest.
+  SteadyTime next_chore() const;
+  // Confirms to the server what a durable position record covers. Does nothing while not streaming.
+  absl::Status SendStatus();
+  // Everything sent becomes durable, then Debezium's offset record and our position say so. Blocks,
+  // at most about `limit`.
+  absl::Status FlushAndRecord(std::chrono::milliseconds limit);
+  // Nothing is open and the server has sent everything below `lsn`: the position follows, and is
+  // confirmed. Blocks for the two records that this takes.
+  absl::Status AdvanceIdle(Lsn lsn);
+  // slot.drop.on.stop. The stream has ended; nothing else can be done with the session then.
+  absl::Status DropSlot();
+
+  const CaptureSettings& settings() const { return shared_.settings; }
+  const CaptureShared& shared() const { return shared_; }
+  admin::CaptureCounters& counters() { return shared_.counters; }
+  Loop& loop() { return loop_; }
+  KafkaLink& link() { return *link_; }
+  pg::Connection& catalog() { return *catalog_; }
+  wal::ReplicationStream& stream() { return *stream_; }
+  TableRegistry& tables() { return *tables_; }
+  envelope::Encoder& encoder() { return *encoder_; }
+  OffsetTracker& offsets() { return offsets_; }
+  Epoch EpochFrom(Lsn incarnation) const;
+  // The position that earlier runs left; none at a first start. After Decide().
+  const std::optional<PositionRecord>& stored_position() const { return stored_position_; }
+
+  // The state of streaming that status messages and chores need.
+  bool streaming = false;
+  bool in_transaction = false;
+  Lsn received{};
+
+ private:
+  absl::Status EnsurePublication();
+  absl::StatusOr<std::optional<ConnectFacts>> ReadConnectFacts();
+  absl::StatusOr<std::vector<std::string>> TopicsWithRecords(
+      const std::map<std::string, int32_t>& topics);
+  absl::Status LeaveIfKafkaIsAway(SteadyTime now);
+  absl::Status WriteDueOffset(SteadyTime now);
+  absl::Status WriteOffsetNow();
+  absl::Status SampleSlot(SteadyTime now);
+  absl::Status Heartbeat(SteadyTime now);
+
+  CaptureShared shared_;
+  Loop loop_;
+  std::optional<pg::Connection> catalog_;
+  std::optional<wal::ReplicationStream> stream_;
+  std::unique_ptr<KafkaLink> link_;
+  std::unique_ptr<TableRegistry> tables_;
+  std::unique_ptr<envelope::Encoder> encoder_;
+  OffsetTracker offsets_;
+  wal::SystemIdentity identity_;
+  std::optional<PositionRecord> stored_position_;
+  std::chrono::milliseconds status_interval_{10'000};
+  Lsn confirmed_sent_{};
+  SteadyTime status_at_{};
+  SteadyTime position_at_{};
+  SteadyTime publish_at_{};
+  SteadyTime sample_at_{};
+  SteadyTime offset_at_{};
+  SteadyTime heartbeat_at_{};
+};
+
+}  // namespace walrelay::app

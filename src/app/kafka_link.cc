@@ -1,0 +1,318 @@
+#include "app/kafka_link.h"
+
+#include "app/exit_code.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "kafka/last_record.h"
+#include "kafka/murmur2.h"
+#include "kafka/position_codec.h"
+
+namespace walrelay::app {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// Tickets with this bit are not the watermark's: position and offset records.
+constexpr uint64_t kInternal = uint64_t{1} << 63;
+constexpr auto kWriteLimit = 10s;
+
+// One lag sample for transactions that commit within the same millisecond.
+constexpr int64_t kCommitSampleMicros = 1000;
+
+// OutOfRange is the producer's word for a record above a size limit; other refusals need an
+// operator as well.
+absl::Status Explain(const absl::Status& status) {
+  if (absl::IsOutOfRange(status)) return ExitError(ExitCode::kRecordTooLarge, Message(status));
+  return absl::IsFailedPrecondition(status) ? WithExitCode(status, ExitCode::kKafkaRefused)
+                                            : status;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KafkaLink>> KafkaLink::Open(KafkaLinkOptions options,
+                                                           admin::CaptureCounters& counters) {
+  std::unique_ptr<KafkaLink> link(new KafkaLink(std::move(options), counters));
+  ASSIGN_OR_RETURN(link->reader_, kafka::LogReader::Open(link->options_.client));
+  ASSIGN_OR_RETURN(link->topics_, kafka::Topics::Open(link->options_.client));
+  ASSIGN_OR_RETURN(link->producer_, kafka::Producer::Open(link->options_.client));
+  return link;
+}
+
+absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
+  ASSIGN_OR_RETURN(const auto record,
+                   kafka::ReadLast(*reader_, kafka::kPositionsTopic, options_.slot));
+  if (!record || !record->value) return std::nullopt;
+  auto position = kafka::DecodePosition(*record->value);
+  if (!position.ok()) {
+    return Annotate(position.status(),
+                    Cat("position record at ", kafka::kPositionsTopic, "[0]@", record->offset));
+  }
+  return *std::move(position);
+}
+
+absl::StatusOr<std::optional<StoredRecord>> KafkaLink::ReadConnectRecord() {
+  if (options_.connect_topic.empty()) return std::nullopt;
+  ASSIGN_OR_RETURN(auto record,
+                   kafka::ReadLast(*reader_, options_.connect_topic, options_.connect_key));
+  if (!record || !record->value) return std::nullopt;
+  return StoredRecord{.offset = record->offset, .value = *std::move(record->value)};
+}
+
+void KafkaLink::Begin(PositionRecord base) {
+  base_ = std::move(base);
+  base_.slot = options_.slot;
+  base_.options_hash = options_.options_hash;
+  watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn, base_.last_commit_lsn);
+  written_ = confirmed_ = base_.end_lsn;
+  connect_offset_ = base_.connect_offset;
+  reader_.reset();  // Only start-up reads.
+}
+
+void KafkaLink::SetPhase(PositionPhase phase, const Epoch& epoch) {
+  base_.phase = phase;
+  base_.epoch = epoch;
+}
+
+void KafkaLink::ForgetTopicCache() {
+  by_cache_.clear();
+  last_cache_ = nullptr;
+}
+
+absl::Status KafkaLink::EnsurePositionsTopic() {
+  if (positions_topic_ready_) return absl::OkStatus();
+  RETURN_IF_ERROR(topics_->Ensure(
+      kafka::kPositionsTopic, kafka::PositionsTopicSpec(options_.topic_spec.replication_factor)));
+  RETURN_IF_ERROR(producer_->Prefetch(kafka::kPositionsTopic));
+  positions_topic_ready_ = true;
+  return absl::OkStatus();
+}
+
+PositionRecord KafkaLink::CurrentPosition() const {
+  const kafka::AckedPosition& acked = watermark_->position();
+  PositionRecord record = base_;
+  record.end_lsn = acked.end_lsn;
+  record.last_commit_lsn = acked.last_commit_lsn;
+  record.connect_offset = connect_offset_;
+  record.written_at_ms = UnixMicrosNow() / 1000;
+  for (const auto& [name, topic] : by_name_) {
+    TopicPosition& position = record.topics[name];
+    position.next.resize(static_cast<size_t>(topic.partitions), kafka::kNoOffset);
+    for (size_t p = 0; p < topic.ids.size(); ++p) {
+      if (topic.ids[p] < acked.next.size()) position.next[p] = acked.next[topic.ids[p]];
+    }
+  }
+  return record;
+}
+
+absl::Status KafkaLink::ProduceInternal(const Record& record, int32_t partition, uint64_t ticket) {
+  const SteadyTime deadline = Clock::now() + kWriteLimit;
+  for (;;) {
+    const absl::Status status = producer_->Produce(record, partition, ticket);
+    if (!absl::IsResourceExhausted(status)) return status;
+    if (Clock::now() > deadline)
+      return absl::UnavailableError("Kafka takes no records: the producer's queue stays full");
+    RETURN_IF_ERROR(Serve(10ms));
+  }
+}
+
+absl::Status KafkaLink::SendPosition() {
+  RETURN_IF_ERROR(EnsurePositionsTopic());
+  const std::string value = kafka::EncodePosition(CurrentPosition());
+  Record record;
+  record.topic = kafka::kPositionsTopic;
+  record.key = options_.slot;
+  record.value = value;
+  position_ticket_ = kInternal | ++internal_tickets_;
+  position_in_flight_ = true;
+  written_ = reachable();
+  return ProduceInternal(record, 0, position_ticket_);
+}
+
+absl::Status KafkaLink::WritePosition() {
+  if (position_in_flight_ || reachable() == written_) return absl::OkStatus();
+  return SendPosition();
+}
+
+absl::Status KafkaLink::WritePositionNow() {
+  RETURN_IF_ERROR(WaitWhile(position_in_flight_, "a position record"));  // One of before says less.
+  RETURN_IF_ERROR(SendPosition());
+  return WaitWhile(position_in_flight_, "a position record");
+}
+
+absl::Status KafkaLink::WaitWhile(const bool& in_flight, std::string_view what) {
+  const SteadyTime deadline = Clock::now() + kWriteLimit;
+  while (in_flight) {
+    if (Clock::now() > deadline) {
+      return absl::UnavailableError(
+          Cat("Kafka did not acknowledge ", what, " within 10 s: ", last_error()));
+    }
+    RETURN_IF_ERROR(Serve(10ms));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KafkaLink::WriteConnectRecord(const std::string& value) {
+  if (options_.connect_topic.empty()) return absl::OkStatus();
+  if (connect_partitions_ == 0) {
+    // As Connect makes it: 25 partitions (offset.storage.partitions), compacted.
+    RETURN_IF_ERROR(topics_->Ensure(options_.connect_topic,
+                                    {.partitions = 25,
+                                     .replication_factor = options_.topic_spec.replication_factor,
+                                     .config = {{"cleanup.policy", "compact"}}}));
+    ASSIGN_OR_RETURN(const auto count, topics_->PartitionCount(options_.connect_topic));
+    if (!count)
+      return absl::UnavailableError(
+          Cat("topic ", options_.connect_topic, " is not there though it was just made"));
+    connect_partitions_ = *count;
+  }
+  Record record;
+  record.topic = options_.connect_topic;
+  record.key = options_.connect_key;
+  record.value = value;
+  connect_ticket_ = kInternal | ++internal_tickets_;
+  connect_in_flight_ = true;
+  return ProduceInternal(record, kafka::PartitionOf(options_.connect_key, connect_partitions_),
+                         connect_ticket_);
+}
+
+absl::Status KafkaLink::WriteConnectRecordNow(const std::string& value) {
+  RETURN_IF_ERROR(WriteConnectRecord(value));
+  return WaitWhile(connect_in_flight_, "Debezium's offset record");
+}
+
+absl::Status KafkaLink::Adopt(const std::string& name) {
+  const auto known = base_.topics.find(name);
+  RETURN_IF_ERROR(topics_->Ensure(name, options_.topic_spec));
+  ASSIGN_OR_RETURN(const auto count, topics_->PartitionCount(name));
+  if (!count)
+    return absl::UnavailableError(Cat("topic ", name, " is not there though it was just made"));
+  Topic topic{.name = name, .partitions = *count, .ids = {}};
+  std::vector<int64_t> next;
+  if (known != base_.topics.end()) {
+    // Pinned: more partitions than when we began would send a key somewhere else.
+    if (std::cmp_greater(known->second.next.size(), *count)) {
+      return ExitError(ExitCode::kPositionMismatch,
+                       Cat("topic ", name, " has ", *count, " partitions, but the position says ",
+                           known->second.next.size(),
+                           ": it was deleted and made again; give it back its partitions, or take "
+                           "a new snapshot with --set "
+                           "source.snapshot.mode=when_needed after walrelay slot drop ",
+                           options_.slot));
+    }
+    next = known->second.next;
+    topic.partitions = static_cast<int32_t>(next.size());
+  } else {
+    ASSIGN_OR_RETURN(next, topics_->EndOffsets(name, *count));
+  }
+  for (int32_t p = 0; p < topic.partitions; ++p) {
+    topic.ids.push_back(partitions_.Intern(name, p));
+    watermark_->Start(topic.ids.back(), next[static_cast<size_t>(p)]);
+  }
+  RETURN_IF_ERROR(producer_->Prefetch(name));
+  by_name_.emplace(name, std::move(topic));
+  return absl::OkStatus();
+}
+
+absl::Status KafkaLink::Register(const std::vector<std::string>& topics) {
+  bool any_new = false;
+  for (const std::string& name : topics) {
+    if (by_name_.contains(name)) continue;
+    RETURN_IF_ERROR(Adopt(name));
+    any_new = any_new || !base_.topics.contains(name);
+  }
+  return any_new ? WritePositionNow() : absl::OkStatus();
+}
+
+absl::StatusOr<KafkaLink::Topic*> KafkaLink::FindTopic(const Record& record) {
+  if (record.topic_cache != nullptr) {
+    const auto cached = by_cache_.find(record.topic_cache);
+    if (cached != by_cache_.end()) return cached->second;
+  }
+  const std::string name(record.topic);
+  RETURN_IF_ERROR(Register({name}));
+  Topic* topic = &by_name_.find(name)->second;
+  if (record.topic_cache != nullptr) by_cache_[record.topic_cache] = topic;
+  return topic;
+}
+
+absl::Status KafkaLink::Send(const Record& record) {
+  if (record.topic_cache == nullptr || record.topic_cache != last_cache_) {
+    ASSIGN_OR_RETURN(last_topic_, FindTopic(record));
+    last_cache_ = record.topic_cache;
+  }
+  const Topic& topic = *last_topic_;
+  // A null key goes to one fixed partition, so that the order of such a table is kept.
+  const int32_t partition = record.partition ? *record.partition
+                            : record.key     ? kafka::PartitionOf(*record.key, topic.partitions)
+                                             : 0;
+  if (partition < 0 || partition >= topic.partitions) {
+    return ExitError(ExitCode::kKafkaRefused,
+                     Cat("topic ", topic.name, " has no partition ", partition));
+  }
+  const kafka::PartitionId id = topic.ids[static_cast<size_t>(partition)];
+  // The ticket is the watermark's next one; it is taken only once the producer has the record.
+  const absl::Status status = producer_->Produce(record, partition, next_ticket_);
+  if (!status.ok()) return Explain(status);
+  const auto ticket = watermark_->Sent(id);
+  CHECK(ticket == next_ticket_);
+  ++next_ticket_;
+  ++counters_.records;
+  counters_.record_bytes +=
+      (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+  return absl::OkStatus();
+}
+
+void KafkaLink::Committed(Lsn end_lsn, Lsn last_commit, int64_t commit_micros) {
+  watermark_->Committed(end_lsn, last_commit);
+  if (commit_micros == 0) return;
+  if (open_commits_.empty() || commit_micros - open_commits_.back().micros >= kCommitSampleMicros) {
+    open_commits_.push_back({end_lsn, commit_micros});
+  }
+}
+
+void KafkaLink::OnDelivery(const kafka::Delivery& delivery) {
+  if ((delivery.ticket & kInternal) == 0) {
+    watermark_->Acknowledged(delivery.ticket, delivery.offset);
+    ++counters_.records_acknowledged;
+  } else if (delivery.ticket == position_ticket_) {
+    position_in_flight_ = false;
+    CHECK(written_ >= confirmed_);
+    confirmed_ = written_;
+    ++counters_.positions_written;
+  } else if (delivery.ticket == connect_ticket_) {
+    connect_in_flight_ = false;
+    if (delivery.offset >= 0) connect_offset_ = delivery.offset;
+  }
+}
+
+void KafkaLink::PassCommits() {
+  while (!open_commits_.empty() && open_commits_.front().end_lsn <= reachable()) {
+    const int64_t delay_micros = UnixMicrosNow() - open_commits_.front().micros;
+    counters_.produce_delay.Observe(static_cast<double>(std::max<int64_t>(0, delay_micros)) / 1e6);
+    open_commits_.pop_front();
+  }
+}
+
+absl::Status KafkaLink::Serve(std::chrono::milliseconds timeout) {
+  RETURN_IF_ERROR(Explain(producer_->Serve(
+      [this](const kafka::Delivery& delivery) { OnDelivery(delivery); }, timeout)));
+  PassCommits();
+  return absl::OkStatus();
+}
+
+absl::Status KafkaLink::Flush(SteadyTime deadline) {
+  RETURN_IF_ERROR(Explain(producer_->Flush(
+      deadline, [this](const kafka::Delivery& delivery) { OnDelivery(delivery); })));
+  PassCommits();
+  return absl::OkStatus();
+}
+
+void KafkaLink::PublishQueue() {
+  counters_.kafka_queue_records = producer_->queued_messages();
+  counters_.kafka_queue_bytes = producer_->queued_bytes();
+  counters_.position = confirmed_;
+  counters_.oldest_open_commit_micros = oldest_open_commit_micros();
+}
+
+}  // namespace walrelay::app

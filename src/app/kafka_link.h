@@ -1,0 +1,167 @@
+// The capture loop's door to Kafka: records go in, in order; out comes the position up to which
+// everything is durable.
+//
+// KafkaLink owns the producer, the topics and the acknowledged watermark, and writes the position
+// record that the slot is confirmed by. It keeps these promises of DESIGN.md §2:
+//   - the partition of every record is ours: murmur2 of its key over the partition count that the
+//   position pins;
+//   - a topic's end offsets stand in an acknowledged position record before the first record to it
+//   goes out;
+//   - confirmed() never passes an acknowledged position record, and that never passes an open
+//   record.
+// Calls return at once but for those that say so; those end within their limit. Errors:
+// ResourceExhausted from Send() when the producer is full (serve, then repeat), Unavailable when
+// the broker does not answer, others stop the program. One thread: the capture loop's. Source:
+// DESIGN.md §2 link A, §4.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "admin/counters.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "change/position.h"
+#include "change/record.h"
+#include "kafka/ack_watermark.h"
+#include "kafka/client_options.h"
+#include "kafka/log_reader.h"
+#include "kafka/partitions.h"
+#include "kafka/producer.h"
+#include "kafka/topics.h"
+
+namespace walrelay::app {
+
+struct KafkaLinkOptions {
+  kafka::ClientOptions client;
+  std::string slot;             // Key of the position record.
+  kafka::TopicSpec topic_spec;  // For topics that we create.
+  std::string connect_topic;    // Where Debezium's offset record goes; empty: nowhere.
+  std::string connect_key;      // Its key.
+  std::string options_hash;     // Written into the position record.
+};
+
+// A record read back at start.
+struct StoredRecord {
+  int64_t offset = 0;
+  std::string value;
+};
+
+class KafkaLink {
+ public:
+  // Connects to nothing yet. `counters` outlives the link.
+  static absl::StatusOr<std::unique_ptr<KafkaLink>> Open(KafkaLinkOptions options,
+                                                         admin::CaptureCounters& counters);
+
+  // What earlier runs left. Each blocks, bounded. A malformed position is DataLoss.
+  absl::StatusOr<std::optional<PositionRecord>> ReadPosition();
+  absl::StatusOr<std::optional<StoredRecord>> ReadConnectRecord();
+  kafka::Topics& topics() { return *topics_; }
+
+  // Where the stream goes on: everything that committed before base.end_lsn is in Kafka.
+  void Begin(PositionRecord base);
+  // Changes what the next position record says of the phase and the epoch.
+  void SetPhase(PositionPhase phase, const Epoch& epoch);
+  // Writes a position record of this phase and waits until it is durable; blocks, bounded.
+  // `end_lsn` as Begin() had it.
+  absl::Status WritePositionNow();
+  // Makes sure that the topics exist, notes where they end, and writes the position; blocks,
+  // bounded.
+  absl::Status Register(const std::vector<std::string>& topics);
+
+  // Must be called when an address that was a Record's topic_cache may name another topic from now
+  // on.
+  void ForgetTopicCache();
+  // Sends a record; looks at its topic first when it is new (see Register).
+  absl::Status Send(const Record& record);
+  // The records of a transaction have all been sent. `commit_micros`: its time, for lag; 0: nothing
+  // happened up to here.
+  void Committed(Lsn end_lsn, Lsn last_commit, int64_t commit_micros);
+  // Records of ours that belong to no transaction (heartbeats) have been sent outside of one.
+  void CommittedAgain() { watermark_->Committed(watermark_->committed()); }
+  Lsn last_commit() const { return watermark_->position().last_commit_lsn; }
+
+  // Readable when Serve() has something to do.
+  int event_fd() const { return producer_->event_fd(); }
+  // Takes delivery reports; waits up to `timeout` for the first.
+  absl::Status Serve(std::chrono::milliseconds timeout = {});
+  // Serves until nothing is in flight, or until the deadline (Unavailable).
+  absl::Status Flush(SteadyTime deadline);
+
+  // True when everything sent is durable and the position could cover it.
+  bool Drained() const { return watermark_->idle() && producer_->queued_messages() == 0; }
+  // The end LSN that a position record could have now.
+  Lsn reachable() const { return watermark_->position().end_lsn; }
+  // The end LSN of the last position record sent, and of the last one that is durable.
+  Lsn written() const { return written_; }
+  Lsn confirmed() const { return confirmed_; }
+  // Sends a position record if that would say something new and none is under way.
+  absl::Status WritePosition();
+  // Sends Debezium's offset record. The caller has made sure that all it says is durable.
+  absl::Status WriteConnectRecord(const std::string& value);
+  // The same, and waits until it is durable; blocks, bounded.
+  absl::Status WriteConnectRecordNow(const std::string& value);
+
+  // Since when the cluster gives no sign of life.
+  std::optional<SteadyTime> unreachable_since() const { return producer_->unreachable_since(); }
+  std::string last_error() const { return producer_->last_error(); }
+  // Commit time of the oldest transaction that is not durable yet; 0: none.
+  int64_t oldest_open_commit_micros() const {
+    return open_commits_.empty() ? 0 : open_commits_.front().micros;
+  }
+  void PublishQueue();
+
+ private:
+  struct Topic {
+    std::string name;
+    int32_t partitions = 0;               // Pinned.
+    std::vector<kafka::PartitionId> ids;  // By partition.
+  };
+  struct OpenCommit {
+    Lsn end_lsn;
+    int64_t micros;
+  };
+
+  KafkaLink(KafkaLinkOptions options, admin::CaptureCounters& counters)
+      : options_(std::move(options)), counters_(counters) {}
+  absl::StatusOr<Topic*> FindTopic(const Record& record);
+  absl::Status Adopt(const std::string& name);
+  absl::Status EnsurePositionsTopic();
+  absl::Status ProduceInternal(const Record& record, int32_t partition, uint64_t ticket);
+  absl::Status SendPosition();
+  absl::Status WaitWhile(const bool& in_flight, std::string_view what);
+  PositionRecord CurrentPosition() const;
+  void OnDelivery(const kafka::Delivery& delivery);
+  void PassCommits();
+
+  KafkaLinkOptions options_;
+  admin::CaptureCounters& counters_;
+  std::unique_ptr<kafka::LogReader> reader_;
+  std::unique_ptr<kafka::Topics> topics_;
+  std::unique_ptr<kafka::Producer> producer_;
+  kafka::PartitionTable partitions_;
+  std::unique_ptr<kafka::AckWatermark> watermark_;
+  std::unordered_map<std::string, Topic> by_name_;
+  std::unordered_map<const void*, Topic*> by_cache_;
+  const void* last_cache_ = nullptr;
+  Topic* last_topic_ = nullptr;
+
+  PositionRecord base_;  // Epoch, slot, phase and the topics of earlier runs.
+  bool positions_topic_ready_ = false;
+  int32_t connect_partitions_ = 0;  // 0: not looked up yet.
+  uint64_t internal_tickets_ = 0;
+  kafka::AckWatermark::Ticket next_ticket_ = 0;  // The one that the watermark gives next.
+  bool position_in_flight_ = false;
+  uint64_t position_ticket_ = 0;
+  Lsn written_{};
+  Lsn confirmed_{};
+  bool connect_in_flight_ = false;
+  uint64_t connect_ticket_ = 0;
+  std::optional<int64_t> connect_offset_;
+  std::deque<OpenCommit> open_commits_;
+};
+
+}  // namespace walrelay::app

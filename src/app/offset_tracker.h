@@ -1,0 +1,123 @@
+// Keeps what Debezium's own offset record would say, so that Debezium can go on from where we are.
+//
+// Debezium's offset follows the last record it has sent; a stop stores that. Tracker notes the same
+// at every row, message and heartbeat, and freezes it at each commit: what is frozen may be written
+// once everything up to that commit is durable. Plain values; nothing is allocated per event. One
+// thread: the capture loop's. Source: FORMAT.md §8; Debezium's PostgresOffsetContext.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "change/lsn.h"
+#include "envelope/connect_offset.h"
+#include "envelope/options.h"
+
+namespace walrelay::app {
+
+// Where Debezium would say it is.
+struct OffsetState {
+  Lsn lsn{};
+  Lsn lsn_proc{};
+  std::optional<Lsn> lsn_commit;
+  std::optional<uint64_t> tx_id;
+  int64_t ts_micros = 0;
+  std::string_view message_type{};  // A literal.
+  bool snapshot =
+      false;  // The last row of a snapshot; lsn, tx_id and ts_micros are the snapshot's.
+  bool operator==(const OffsetState&) const = default;
+};
+
+class OffsetTracker {
+ public:
+  explicit OffsetTracker(envelope::Compat compat) : compat_(compat) {}
+
+  // The stream goes on behind this commit or non-transactional message; none in a fresh one.
+  void Resume(std::optional<Lsn> last_commit) { current_.lsn_commit = last_commit; }
+
+  // All rows of the snapshot have been sent; streaming begins at `from`.
+  void SnapshotFinished(Lsn lsn, std::optional<uint64_t> tx_id, int64_t ts_micros, Lsn from) {
+    frozen_ = sent_ = OffsetState{.lsn = lsn,
+                                  .lsn_proc = {},
+                                  .lsn_commit = {},
+                                  .tx_id = tx_id,
+                                  .ts_micros = ts_micros,
+                                  .message_type = {},
+                                  .snapshot = true};
+    frozen_end_ = from;
+  }
+  // A row, a truncate or a message was processed. `sent`: it became a record.
+  void Event(std::string_view message_type, Lsn lsn, std::optional<uint64_t> tx_id,
+             int64_t ts_micros, bool sent) {
+    current_.lsn = current_.lsn_proc = lsn;
+    current_.tx_id = tx_id;
+    current_.ts_micros = ts_micros;
+    current_.message_type = message_type;
+    if (sent) sent_ = current_;
+  }
+  // A commit, or a message outside of transactions, that ends at `lsn`.
+  void Commit(Lsn lsn, Lsn end_lsn, int64_t ts_micros) {
+    current_.lsn = current_.lsn_proc = lsn;
+    current_.lsn_commit = lsn;
+    if (compat_ == envelope::Compat::k3_6_1) {
+      current_.message_type = "COMMIT";
+      current_.ts_micros = ts_micros;
+    }
+    frozen_ = sent_;
+    frozen_end_ = end_lsn;
+  }
+  void MessageOutsideTransaction(Lsn lsn, Lsn end_lsn) {
+    current_.lsn_commit = lsn;
+    frozen_ = sent_;
+    frozen_end_ = end_lsn;
+  }
+  // A heartbeat record was sent outside of a transaction.
+  void Heartbeat() { frozen_ = sent_ = current_.lsn == kNoLsn ? sent_ : current_; }
+  // Everything up to `lsn` is durable and nothing is open: where an idle server has come to.
+  // Debezium recognises such a place by the commit, since the next transaction may begin right
+  // there.
+  void Idle(Lsn lsn) {
+    current_.lsn = current_.lsn_proc = lsn;
+    current_.lsn_commit = lsn;
+    current_.message_type = "COMMIT";
+    frozen_ = sent_ = current_;
+    frozen_end_ = lsn;
+  }
+
+  // What may be written once everything before frozen_end() is durable; none: nothing new since the
+  // last Written().
+  std::optional<OffsetState> Frozen() const {
+    if (!frozen_ || frozen_ == written_) return std::nullopt;
+    return frozen_;
+  }
+  Lsn frozen_end() const { return frozen_end_; }
+  void Written(const OffsetState& state) { written_ = state; }
+
+ private:
+  envelope::Compat compat_;
+  OffsetState current_;
+  std::optional<OffsetState> sent_;
+  std::optional<OffsetState> frozen_;
+  std::optional<OffsetState> written_;
+  Lsn frozen_end_{};
+};
+
+inline envelope::ConnectOffset ToConnectOffset(const OffsetState& state) {
+  envelope::ConnectOffset offset;
+  offset.lsn = state.lsn;
+  offset.tx_id = state.tx_id;
+  offset.ts_usec = state.ts_micros;
+  if (state.snapshot) {
+    offset.snapshot = envelope::OffsetSnapshot::kInitial;
+    offset.last_snapshot_record = true;
+    offset.snapshot_completed = true;
+    return offset;
+  }
+  offset.lsn_proc = state.lsn_proc;
+  offset.lsn_commit = state.lsn_commit;
+  offset.message_type = std::string(state.message_type);
+  return offset;
+}
+
+}  // namespace walrelay::app

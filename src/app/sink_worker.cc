@@ -1,0 +1,146 @@
+#include "app/sink_worker.h"
+
+#include "base/log.h"
+
+namespace walrelay::app {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kPollLimit = 200ms;   // How long stop may go unseen.
+constexpr auto kDiscoverEvery = 1s;  // How long a new topic may go unseen.
+constexpr auto kPublishEvery = 1s;
+constexpr auto kDashboardEvery = 5s;
+constexpr auto kUnreachableFor = 30s;  // Then the session ends, and the wait is visible.
+
+}  // namespace
+
+SinkWorker::SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin::StatusBoard& board,
+                       admin::Metrics& metrics)
+    : options_(std::move(options)), stop_(stop), board_(board), metrics_(metrics) {}
+
+// Where a partition that the sink has never seen begins: at its oldest record.
+absl::StatusOr<int64_t> SinkWorker::FirstOffset(const TopicPartition& partition) {
+  ASSIGN_OR_RETURN(const auto begin,
+                   topics_->BeginOffsets(partition.topic, partition.partition + 1));
+  return begin[static_cast<size_t>(partition.partition)];
+}
+
+absl::Status SinkWorker::AssignNewTopics() {
+  ASSIGN_OR_RETURN(const auto topics, topics_->List());
+  std::map<TopicPartition, int64_t> added;
+  for (const auto& [topic, partitions] : topics) {
+    if (!options_.is_data_topic(topic)) continue;
+    for (int32_t p = 0; p < partitions; ++p) {
+      const TopicPartition partition{topic, p};
+      if (assigned_.contains(partition)) continue;
+      const auto known = progress_.find(partition);
+      if (known != progress_.end()) {
+        added[partition] = known->second;
+      } else {
+        ASSIGN_OR_RETURN(added[partition], FirstOffset(partition));
+      }
+    }
+  }
+  if (added.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(consumer_->Add(added));
+  for (const auto& [partition, next] : added) {
+    log::Info(options_.stage, ": reading ", partition.topic, "[", partition.partition,
+              "] from offset ", next);
+  }
+  assigned_.insert(added.begin(), added.end());
+  counters_.partitions = assigned_.size();
+  return absl::OkStatus();
+}
+
+absl::Status SinkWorker::GatherBatch() {
+  batch_.clear();
+  size_t bytes = 0;
+  auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(kPollLimit);
+  while (batch_.size() < options_.batch_records && bytes < options_.batch_bytes) {
+    ASSIGN_OR_RETURN(auto message, consumer_->Poll(limit));
+    if (!message) break;
+    bytes += message->size();
+    batch_.push_back(*std::move(message));
+    limit = 0ms;  // What else has arrived comes along; nobody waits for more.
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SinkWorker::ApplyBatch() {
+  records_.clear();
+  for (const kafka::ConsumedMessage& message : batch_) records_.push_back(message.record());
+  const auto begun = Clock::now();
+  ASSIGN_OR_RETURN(const apply::BatchResult result, sink_->Apply(records_));
+  counters_.batch_duration.Observe(std::chrono::duration<double>(Clock::now() - begun).count());
+  Count(result);
+  // Messages come in runs of one partition: only the last of a run says where it is.
+  for (size_t i = 0; i < records_.size(); ++i) {
+    const ConsumedRecord& record = records_[i];
+    const bool run_ends = i + 1 == records_.size() ||
+                          records_[i + 1].partition != record.partition ||
+                          records_[i + 1].topic != record.topic;
+    if (run_ends) assigned_[{std::string(record.topic), record.partition}] = record.offset + 1;
+  }
+  return absl::OkStatus();
+}
+
+void SinkWorker::Count(const apply::BatchResult& result) {
+  ++counters_.batches;
+  counters_.records += records_.size();
+  counters_.record_bytes += static_cast<uint64_t>(result.bytes);
+  counters_.dead_letters += static_cast<uint64_t>(result.dead_letters);
+  counters_.rows += static_cast<uint64_t>(result.events);
+  for (const auto& [table, events] : result.events_by_table) {
+    counters_.events.Of(table).Add(admin::Op::kUpdate, static_cast<uint64_t>(events));
+  }
+  if (result.newest_source_ts_us > 0) {
+    counters_.last_event_micros = result.newest_source_ts_us;
+    counters_.apply_delay.Observe(
+        static_cast<double>(std::max<int64_t>(0, UnixMicrosNow() - result.newest_source_ts_us)) /
+        1e6);
+  }
+}
+
+absl::Status SinkWorker::Run() {
+  if (connected_before_) ++counters_.reconnects;
+  counters_.connected = false;
+  consumer_.reset();
+  sink_.reset();
+  ASSIGN_OR_RETURN(sink_, apply::Sink::Open(options_.sink));
+  ASSIGN_OR_RETURN(progress_, sink_->LoadProgress());
+  ASSIGN_OR_RETURN(topics_, kafka::Topics::Open(options_.kafka));
+  ASSIGN_OR_RETURN(consumer_, kafka::Consumer::Open(options_.kafka, options_.group));
+  assigned_.clear();
+  counters_.connected = connected_before_ = true;
+
+  SteadyTime discover_at{};
+  SteadyTime publish_at{};
+  SteadyTime dashboard_at = Clock::now() + kDashboardEvery;
+  for (;;) {
+    RETURN_IF_ERROR(stop_.Check());
+    const SteadyTime now = Clock::now();
+    if (now >= discover_at) {
+      RETURN_IF_ERROR(AssignNewTopics());
+      board_.Set(options_.stage, admin::State::kStreaming, Cat(assigned_.size(), " partitions"));
+      discover_at = now + kDiscoverEvery;
+    }
+    RETURN_IF_ERROR(GatherBatch());
+    if (!batch_.empty()) RETURN_IF_ERROR(ApplyBatch());
+    if (now >= dashboard_at) {
+      consumer_->CommitForDashboards(assigned_);
+      dashboard_at = now + kDashboardEvery;
+    }
+    if (now >= publish_at) {
+      metrics_.Publish(options_.stage, 0, counters_);
+      publish_at = now + kPublishEvery;
+    }
+    if (const auto since = consumer_->unreachable_since();
+        since && now - *since > kUnreachableFor) {
+      return absl::UnavailableError(Cat("Kafka is away: ", consumer_->last_error()));
+    }
+  }
+}
+
+}  // namespace walrelay::app

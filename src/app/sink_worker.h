@@ -1,0 +1,69 @@
+// Brings records from Kafka into one sink: consumer, batches, progress.
+//
+// A batch is what has arrived when the first record is there, up to a bound: a lone record is not
+// held back, a backlog fills batches by itself. Progress lives in the sink's database; Kafka's
+// group offsets are written for dashboards only. Run() is one session: it ends with an error
+// (Supervise() decides) or with Cancelled when stop was asked for. Its own thread. Source:
+// DESIGN.md §2 link B, §6.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "admin/counters.h"
+#include "admin/metrics.h"
+#include "admin/status_board.h"
+#include "app/stop.h"
+#include "apply/sink.h"
+#include "base/status.h"
+#include "kafka/client_options.h"
+#include "kafka/consumer.h"
+#include "kafka/topics.h"
+
+namespace walrelay::app {
+
+struct SinkWorkerOptions {
+  std::string stage;  // "lake", "target".
+  std::string group;  // Kafka's group, for dashboards.
+  kafka::ClientOptions kafka;
+  apply::SinkOptions sink;
+  std::function<bool(const std::string& topic)> is_data_topic;
+  size_t batch_records = 10'000;
+  size_t batch_bytes = 16 * 1024 * 1024;
+};
+
+class SinkWorker {
+ public:
+  // Everything given outlives the worker.
+  SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin::StatusBoard& board,
+             admin::Metrics& metrics);
+
+  absl::Status Run();
+
+ private:
+  absl::Status AssignNewTopics();
+  absl::StatusOr<int64_t> FirstOffset(const TopicPartition& partition);
+  absl::Status GatherBatch();
+  absl::Status ApplyBatch();
+  void Count(const apply::BatchResult& result);
+
+  SinkWorkerOptions options_;
+  const StopSignal& stop_;
+  admin::StatusBoard& board_;
+  admin::Metrics& metrics_;
+  admin::SinkCounters counters_;
+  bool connected_before_ = false;
+
+  // Of one session.
+  std::unique_ptr<apply::Sink> sink_;
+  std::unique_ptr<kafka::Topics> topics_;
+  std::unique_ptr<kafka::Consumer> consumer_;
+  std::map<TopicPartition, int64_t> progress_;  // As the sink had it at the start.
+  std::map<TopicPartition, int64_t> assigned_;  // The next offset of every partition that is read.
+  std::vector<kafka::ConsumedMessage> batch_;
+  std::vector<ConsumedRecord> records_;
+};
+
+}  // namespace walrelay::app

@@ -1,0 +1,221 @@
+#include "app/start_decision.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+
+namespace walrelay::app {
+namespace {
+
+RefuseToStart Refuse(ExitCode code, std::string message) {
+  return {.code = code, .message = std::move(message)};
+}
+
+// "0/16B3748 to 0/16B4000 (2232 bytes)"
+std::string Range(Lsn from, Lsn to) {
+  return Cat(from, " to ", to, " (", Number(to) - Number(from), " bytes of WAL)");
+}
+
+std::string NewSnapshotHint() {
+  return "to take a new snapshot instead, start once with --set source.snapshot.mode=when_needed";
+}
+
+// Whether the slot is one that we can read at all.
+std::optional<RefuseToStart> UnusableSlot(const StartFacts& facts) {
+  const SlotFacts& slot = *facts.slot;
+  if (slot.plugin != "pgoutput") {
+    return Refuse(ExitCode::kSlotUnsuitable,
+                  Cat("slot ", facts.slot_name, " uses the plugin ", slot.plugin,
+                      ", not pgoutput; drop it (walrelay slot drop ", facts.slot_name,
+                      ") or choose another source.slot.name"));
+  }
+  if (slot.database != facts.database) {
+    return Refuse(ExitCode::kSlotUnsuitable,
+                  Cat("slot ", facts.slot_name, " belongs to the database ", slot.database,
+                      ", not to ", facts.database, "; choose another source.slot.name"));
+  }
+  return std::nullopt;
+}
+
+// Whether the position belongs to the history that this server goes on with.
+std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
+  const PositionRecord& position = *facts.position;
+  const Epoch& epoch = position.epoch;
+  if (epoch.system_identifier != facts.system_identifier) {
+    return Refuse(ExitCode::kEpochMismatch,
+                  Cat("the position of slot ", facts.slot_name,
+                      " was taken on the server with system identifier ", epoch.system_identifier,
+                      ", this one is ", facts.system_identifier, "; connect to the old server, or ",
+                      NewSnapshotHint()));
+  }
+  if (epoch.timeline != facts.timeline) {
+    const auto left =
+        std::find_if(facts.timeline_history.begin(), facts.timeline_history.end(),
+                     [&](const TimelineSwitch& s) { return s.timeline == epoch.timeline; });
+    if (left == facts.timeline_history.end()) {
+      return Refuse(ExitCode::kTimelineMismatch,
+                    Cat("the position of slot ", facts.slot_name, " is on timeline ",
+                        epoch.timeline, ", which is no ancestor of this server's timeline ",
+                        facts.timeline, "; ", NewSnapshotHint()));
+    }
+    if (position.end_lsn > left->switch_point) {
+      return Refuse(ExitCode::kTimelineMismatch,
+                    Cat("this server left timeline ", epoch.timeline, " at ", left->switch_point,
+                        ", but Kafka already has changes of it from ",
+                        Range(left->switch_point, position.end_lsn), " that do not exist here; ",
+                        NewSnapshotHint()));
+    }
+  }
+  if (position.end_lsn > facts.server_flush) {
+    return Refuse(ExitCode::kPositionBeyondServer,
+                  Cat("the position ", position.end_lsn,
+                      " lies beyond the server's WAL, which ends at ", facts.server_flush,
+                      ": it was restored from a backup; Kafka has changes that it does not know, "
+                      "and its next ",
+                      Number(position.end_lsn) - Number(facts.server_flush),
+                      " bytes of WAL would be skipped; ", NewSnapshotHint()));
+  }
+  return std::nullopt;
+}
+
+StartDecision Fresh(const StartFacts& facts) {
+  if (facts.mode == SnapshotMode::kNoData)
+    return {StreamFrom{.create_slot = true, .adopt = false}, ""};
+  if (!facts.topics_with_records.empty() && facts.mode == SnapshotMode::kInitial) {
+    return {Refuse(ExitCode::kTopicsNotEmpty,
+                   Cat("there is neither slot ", facts.slot_name,
+                       " nor a position for it, but topic ", facts.topics_with_records.front(),
+                       " already holds records: changes since they were written are unknown; ",
+                       "choose another source.topic.prefix, or ", NewSnapshotHint())),
+            ""};
+  }
+  std::string note;
+  if (!facts.topics_with_records.empty()) {
+    note = Cat("topic ", facts.topics_with_records.front(),
+               " already holds records; the snapshot is written behind them");
+  }
+  return {TakeSnapshot{}, std::move(note)};
+}
+
+StartDecision SlotWithoutPosition(const StartFacts& facts) {
+  const SlotFacts& slot = *facts.slot;
+  if (slot.lost) {
+    if (facts.mode == SnapshotMode::kWhenNeeded) {
+      return {TakeSnapshot{.drop_slot_first = true},
+              Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, ")")};
+    }
+    return {Refuse(ExitCode::kSlotLost,
+                   Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, "): WAL from ",
+                       slot.restart_lsn, " on is gone; ", NewSnapshotHint())),
+            ""};
+  }
+  const StreamFrom adopt{.from = slot.confirmed_flush, .adopt = true};
+  if (facts.mode == SnapshotMode::kNoData) return {adopt, ""};
+  if (facts.connect && !facts.connect->snapshot_unfinished && facts.mode != SnapshotMode::kAlways) {
+    return {adopt, Cat("slot ", facts.slot_name,
+                       " was read by Debezium, whose offset says that its snapshot is finished: "
+                       "streaming from ",
+                       slot.confirmed_flush)};
+  }
+  return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
+          Cat("slot ", facts.slot_name,
+              " exists and nobody has a position for it: snapshot, then streaming from ",
+              slot.confirmed_flush, "; rows changed in between come twice")};
+}
+
+StartDecision PositionWithoutSlot(const StartFacts& facts) {
+  if (facts.mode == SnapshotMode::kWhenNeeded) {
+    return {TakeSnapshot{},
+            Cat("slot ", facts.slot_name, " is gone; a new snapshot begins a new incarnation")};
+  }
+  return {Refuse(ExitCode::kSlotMissing,
+                 Cat("slot ", facts.slot_name, " does not exist, but Kafka has its changes up to ",
+                     facts.position->end_lsn, ": changes from ",
+                     Range(facts.position->end_lsn,
+                           std::max(facts.position->end_lsn, facts.server_flush)),
+                     " may be lost; ", NewSnapshotHint())),
+          ""};
+}
+
+std::string ResumeNote(const StartFacts& facts) {
+  const PositionRecord& position = *facts.position;
+  for (const auto& [topic, where] : position.topics) {
+    const auto now = facts.partition_counts.find(topic);
+    if (now == facts.partition_counts.end())
+      return Cat("topic ", topic, " is gone; it will be created again");
+    if (std::cmp_not_equal(now->second, where.next.size())) {
+      return Cat("topic ", topic, " has ", now->second,
+                 " partitions now; its keys stay in the first ", where.next.size());
+    }
+  }
+  if (position.options_hash != facts.options_hash) {
+    return "options that shape the records have changed since the last run; records from here on "
+           "follow the new ones";
+  }
+  return "";
+}
+
+StartDecision Resume(const StartFacts& facts) {
+  const SlotFacts& slot = *facts.slot;
+  const PositionRecord& position = *facts.position;
+  if (slot.lost) {
+    if (facts.mode == SnapshotMode::kWhenNeeded) {
+      return {TakeSnapshot{.drop_slot_first = true},
+              Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, ")")};
+    }
+    return {Refuse(ExitCode::kSlotLost,
+                   Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, "): changes from ",
+                       Range(position.end_lsn, std::max(position.end_lsn, facts.server_flush)),
+                       " can no longer be read; ", NewSnapshotHint())),
+            ""};
+  }
+  if (facts.connect && position.connect_offset &&
+      facts.connect->offset > *position.connect_offset) {
+    return {StreamFrom{.from = slot.confirmed_flush, .adopt = true},
+            Cat("Debezium has run since: streaming from the slot's ", slot.confirmed_flush)};
+  }
+  if (slot.confirmed_flush > position.end_lsn) {
+    return {
+        Refuse(ExitCode::kSlotAhead,
+               Cat("slot ", facts.slot_name, " is ahead of us: changes from ",
+                   Range(position.end_lsn, slot.confirmed_flush),
+                   " were confirmed by somebody else and are not in Kafka; ", NewSnapshotHint())),
+        ""};
+  }
+  if (facts.mode == SnapshotMode::kAlways) {
+    return {TakeSnapshot{.create_slot = false, .stream_from = position.end_lsn}, ""};
+  }
+  return {StreamFrom{.from = position.end_lsn}, ResumeNote(facts)};
+}
+
+}  // namespace
+
+StartDecision DecideStart(const StartFacts& facts) {
+  if (facts.slot) {
+    if (auto refusal = UnusableSlot(facts)) return {*std::move(refusal), ""};
+  }
+  if (facts.mode == SnapshotMode::kInitialOnly)
+    return {TakeSnapshot{.create_slot = false, .stream_after = false}, ""};
+
+  const bool same_system =
+      facts.position && facts.position->epoch.system_identifier == facts.system_identifier;
+  if (same_system && facts.position->phase == PositionPhase::kSnapshotIntent) {
+    const bool adopted = facts.position->epoch.incarnation != kNoLsn;
+    if (adopted && facts.slot) {
+      return {TakeSnapshot{.create_slot = false, .stream_from = facts.slot->confirmed_flush},
+              "the last snapshot was not finished; it starts over"};
+    }
+    return {TakeSnapshot{.drop_slot_first = facts.slot.has_value()},
+            "the last snapshot was not finished; it starts over"};
+  }
+  if (facts.position) {
+    if (auto foreign = ForeignHistory(facts)) {
+      if (facts.mode != SnapshotMode::kWhenNeeded) return {*std::move(foreign), ""};
+      return {TakeSnapshot{.drop_slot_first = facts.slot.has_value()}, std::move(foreign->message)};
+    }
+  }
+  if (!facts.slot) return facts.position ? PositionWithoutSlot(facts) : Fresh(facts);
+  return facts.position ? Resume(facts) : SlotWithoutPosition(facts);
+}
+
+}  // namespace walrelay::app

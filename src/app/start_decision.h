@@ -1,0 +1,89 @@
+// How to start: one pure function from what the servers say to an action, or to the reason why not.
+//
+// Whoever starts has read the slot, our position record, Debezium's offset record, IDENTIFY_SYSTEM,
+// the timeline history and the topics. Nothing is re-created silently: where the answer could lose
+// changes, the program stops with its own exit code, the range of LSNs at stake and the command
+// that repairs it. Pure; tested as a table. Source: DESIGN.md §2 "Start-up is one pure function";
+// OPTIONS.md §2.1, §3.5.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "app/exit_code.h"
+#include "app/snapshot_mode.h"
+#include "change/lsn.h"
+#include "change/position.h"
+
+namespace walrelay::app {
+
+// The slot, as pg_replication_slots shows it.
+struct SlotFacts {
+  std::string plugin;
+  std::string database;
+  bool lost = false;  // wal_status lost, or invalidated.
+  std::string lost_reason;
+  Lsn restart_lsn{};
+  Lsn confirmed_flush{};
+};
+
+// One line of a timeline history file: `timeline` ended at `switch_point`.
+struct TimelineSwitch {
+  uint32_t timeline = 0;
+  Lsn switch_point{};
+};
+
+// What Debezium's record in the Connect offsets topic says.
+struct ConnectFacts {
+  int64_t offset = 0;  // Where the record stands in the topic: newer than position.connect_offset
+                       // means not ours.
+  bool snapshot_unfinished = false;
+  Lsn resume{};  // lsn_proc, else lsn.
+};
+
+struct StartFacts {
+  SnapshotMode mode = SnapshotMode::kInitial;
+  std::string slot_name;
+  std::string database;
+  std::string system_identifier;
+  uint32_t timeline = 0;
+  std::vector<TimelineSwitch> timeline_history;
+  Lsn server_flush{};
+  std::optional<SlotFacts> slot;
+  std::optional<PositionRecord> position;
+  std::optional<ConnectFacts> connect;
+  std::string options_hash;                         // Of the options in force now.
+  std::vector<std::string> topics_with_records;     // Topics of this pipeline that are not empty.
+  std::map<std::string, int32_t> partition_counts;  // Of the topics that exist.
+};
+
+// Take a snapshot, then stream (unless the mode says otherwise).
+struct TakeSnapshot {
+  bool drop_slot_first = false;  // An unfinished snapshot of ours left it behind.
+  bool create_slot = true;  // False: the slot is there and keeps its position, or none is needed.
+  bool stream_after = true;
+  Lsn stream_from{};  // Where create_slot is false: streaming begins here after the snapshot.
+  bool operator==(const TakeSnapshot&) const = default;
+};
+// Stream from `from` without a snapshot.
+struct StreamFrom {
+  Lsn from{};
+  bool create_slot = false;  // Make it first and begin at its consistent point.
+  bool adopt = false;        // The slot is not ours yet: a new epoch begins at `from`.
+  bool operator==(const StreamFrom&) const = default;
+};
+struct RefuseToStart {
+  ExitCode code{};
+  std::string message;  // What is at stake and the command that repairs it, in one line.
+};
+
+struct StartDecision {
+  std::variant<TakeSnapshot, StreamFrom, RefuseToStart> action;
+  std::string note;  // Worth a line in the log, if not empty.
+};
+
+StartDecision DecideStart(const StartFacts& facts);
+
+}  // namespace walrelay::app

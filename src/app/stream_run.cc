@@ -1,0 +1,362 @@
+#include "app/stream_run.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "app/exit_code.h"
+#include "base/log.h"
+#include "pg/error.h"
+#include "wal/pgoutput.h"
+
+namespace walrelay::app {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+// Reading lazily (PROTOCOL.md §2.8): after as many bytes at once there is a backlog, and over TCP a
+// short pause lets the server send in larger pieces instead of waking us for each message.
+constexpr size_t kBacklogBytes = 16 * 1024;
+constexpr auto kLazyPause = 1ms;
+// Then the chores get their turn, however much there is to read.
+constexpr size_t kReadAtOnceBytes = 1024 * 1024;
+
+constexpr auto kIdleEvery = 10s;  // How often an idle position follows the server.
+constexpr auto kSlotRetryEvery = 100ms;
+constexpr auto kSlotRetryFor =
+    60s;  // wal_sender_timeout's default: then the old walsender is surely gone.
+constexpr auto kStopLimit = 5s;
+constexpr auto kShutdownPatience =
+    2s;  // How long requests for a reply may go on while Kafka is away.
+constexpr auto kReplyEvery = 100ms;
+
+// SQLSTATE object_in_use: the slot is active for another process.
+constexpr std::string_view kObjectInUse = "55006";
+
+class StreamRun {
+ public:
+  explicit StreamRun(CaptureSession& session) : session_(session) {}
+
+  absl::Status Start(Lsn from);
+  absl::Status Loop();
+
+ private:
+  absl::Status ReadWhatIsThere();
+  absl::Status Handle(const wal::XLogData& frame);
+  absl::Status Handle(const wal::Keepalive& frame);
+  absl::Status Reply();
+  absl::Status FollowIdleServer(SteadyTime now);
+
+  absl::Status On(const Begin& begin);
+  absl::Status On(const Commit& commit);
+  absl::Status On(const Origin& origin);
+  absl::Status On(const RelationChange& change);
+  absl::Status On(const TypeChange&) { return absl::OkStatus(); }
+  absl::Status On(const Insert& change);
+  absl::Status On(const Update& change);
+  absl::Status On(const Delete& change);
+  absl::Status On(const Truncate& change);
+  absl::Status On(const LogicalMessage& message);
+
+  // Encodes one row's change and notes what Debezium's offset would say.
+  template <class Row, class Encode>
+  absl::Status Row_(const Row& change, admin::Op op, std::string_view type, Encode encode);
+  void NoteEvent(std::string_view type, bool sent);
+
+  CaptureSession& session_;
+  wal::Decoder decoder_;
+  envelope::EventContext context_;
+  std::string origin_;
+  bool sent_ = false;  // The event at hand became a record.
+  Lsn frame_lsn_{};
+  Lsn keepalive_end_{};   // Everything below it has been sent to us.
+  SteadyTime read_at_{};  // Not before.
+  SteadyTime idle_at_{};
+  SteadyTime reply_at_{};  // Set: a reply that was asked for is due then.
+  bool reply_due_ = false;
+  std::optional<SteadyTime>
+      asked_since_;  // Replies are asked for again and again while we confirm nothing new.
+  Lsn asked_confirmed_{};
+};
+
+absl::Status StreamRun::Start(Lsn from) {
+  const CaptureOptions& source = session_.settings().source;
+  wal::StartOptions options{.slot = source.slot,
+                            .start_lsn = from,
+                            .publications = {source.publication},
+                            .parameters = source.slot_stream_params};
+  const SteadyTime give_up = Clock::now() + kSlotRetryFor;
+  for (;;) {
+    const absl::Status status = session_.stream().Start(options);
+    if (status.ok()) break;
+    // A walsender of a process that died may hold the slot until the server notices.
+    if (pg::SqlStateOf(status) != kObjectInUse || Clock::now() > give_up) return status;
+    session_.shared().board.Set("capture", admin::State::kWaiting, Message(status));
+    RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now() + kSlotRetryEvery));
+    RETURN_IF_ERROR(session_.Tend());
+  }
+  const Lsn last_commit = session_.link().last_commit();
+  if (last_commit != kNoLsn) context_.last_commit = last_commit;
+  session_.offsets().Resume(context_.last_commit);
+  session_.received = keepalive_end_ = from;
+  session_.in_transaction = false;
+  session_.streaming = true;
+  session_.counters().connected = true;
+  session_.shared().board.Set("capture", admin::State::kStreaming, Cat("from ", from));
+  log::Info("streaming slot ", source.slot, " from ", from);
+  return session_.SendStatus();
+}
+
+absl::Status StreamRun::Loop() {
+  for (;;) {
+    SteadyTime now = Clock::now();
+    if (now >= read_at_) {
+      RETURN_IF_ERROR(ReadWhatIsThere());
+      now = Clock::now();
+    }
+    RETURN_IF_ERROR(session_.Tend());
+    RETURN_IF_ERROR(FollowIdleServer(now));
+    if (reply_due_ && now >= reply_at_) RETURN_IF_ERROR(Reply());
+
+    const bool lazy = read_at_ > now;
+    SteadyTime until = session_.next_chore();
+    if (lazy) until = std::min(until, read_at_);
+    if (reply_due_) until = std::min(until, reply_at_);
+    const int socket = session_.stream().socket();
+    RETURN_IF_ERROR(
+        session_.loop().Wait({{.fd = lazy ? -1 : socket},
+                              {.fd = session_.stream().wants_write() ? socket : -1, .write = true},
+                              {.fd = session_.link().event_fd()}},
+                             until));
+    if (session_.stream().wants_write()) RETURN_IF_ERROR(session_.stream().Flush());
+  }
+}
+
+absl::Status StreamRun::ReadWhatIsThere() {
+  wal::ReplicationStream& stream = session_.stream();
+  size_t bytes = 0;
+  bool more = true;
+  while (bytes < kReadAtOnceBytes) {
+    ASSIGN_OR_RETURN(const std::optional<wal::Frame> frame, stream.Next());
+    if (!frame) {
+      more = false;
+      break;
+    }
+    bytes += stream.TakeBytesRead();
+    RETURN_IF_ERROR(std::visit([this](const auto& f) { return Handle(f); }, *frame));
+  }
+  session_.counters().wal_bytes += bytes;
+  if (more) {
+    read_at_ = {};  // The chores first, then on.
+    RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now()));
+  } else {
+    read_at_ = bytes >= kBacklogBytes && !stream.is_unix_socket() ? Clock::now() + kLazyPause
+                                                                  : SteadyTime{};
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StreamRun::Handle(const wal::XLogData& frame) {
+  const auto change = decoder_.Decode(frame.payload);
+  if (!change.ok())
+    return WithExitCode(Annotate(change.status(), Cat("stream at ", frame.wal_start)),
+                        ExitCode::kDataLoss);
+  frame_lsn_ = context_.lsn = frame.wal_start;
+  session_.received = std::max(session_.received, frame.wal_start);
+  return std::visit([this](const auto& c) { return On(c); }, **change);
+}
+
+absl::Status StreamRun::On(const Begin& begin) {
+  session_.in_transaction = true;
+  context_.tx_id = Number(begin.xid);
+  context_.source_ts_micros = begin.commit_time_micros;
+  context_.origin.reset();
+  context_.origin_lsn = {};
+  context_.now = WallNow();
+  return session_.encoder().BeginTransaction(
+      context_, [this](const Record& record) { return session_.Deliver(record); });
+}
+
+absl::Status StreamRun::On(const Commit& commit) {
+  context_.now = WallNow();
+  RETURN_IF_ERROR(session_.encoder().EndTransaction(
+      context_, [this](const Record& record) { return session_.Deliver(record); }));
+  session_.in_transaction = false;
+  context_.last_commit = frame_lsn_;
+  keepalive_end_ = std::max(keepalive_end_, commit.end_lsn);
+  session_.offsets().Commit(frame_lsn_, commit.end_lsn, commit.commit_time_micros);
+  session_.link().Committed(commit.end_lsn, frame_lsn_, commit.commit_time_micros);
+  ++session_.counters().transactions;
+  session_.counters().last_event_micros = commit.commit_time_micros;
+  return absl::OkStatus();
+}
+
+absl::Status StreamRun::On(const Origin& origin) {
+  origin_ = origin.name;
+  context_.origin = origin_;
+  context_.origin_lsn = origin.commit_lsn;
+  return absl::OkStatus();
+}
+
+absl::Status StreamRun::On(const RelationChange& change) {
+  session_.link().ForgetTopicCache();  // The old plan's address may come again.
+  return session_.tables().Learn(change.relation);
+}
+
+void StreamRun::NoteEvent(std::string_view type, bool sent) {
+  session_.offsets().Event(type, frame_lsn_, context_.tx_id, context_.source_ts_micros, sent);
+  if (!sent) ++session_.counters().filtered_events;
+}
+
+template <class Row, class Encode>
+absl::Status StreamRun::Row_(const Row& change, admin::Op op, std::string_view type,
+                             Encode encode) {
+  const CapturedTable& table = session_.tables().Find(*change.relation);
+  sent_ = false;
+  if (table.plan != nullptr) {
+    context_.now = WallNow();
+    RETURN_IF_ERROR(encode(*table.plan, [this, &table](const Record& record) {
+      sent_ = true;
+      return session_.Deliver(record, *table.plan);
+    }));
+    if (sent_) table.counts->Add(op);
+  }
+  NoteEvent(type, sent_);
+  return absl::OkStatus();
+}
+
+absl::Status StreamRun::On(const Insert& change) {
+  return Row_(change, admin::Op::kCreate, "INSERT",
+              [&](const envelope::TablePlan& plan, RecordSink sink) {
+                return session_.encoder().Insert(plan, change, context_, sink);
+              });
+}
+
+absl::Status StreamRun::On(const Update& change) {
+  return Row_(change, admin::Op::kUpdate, "UPDATE",
+              [&](const envelope::TablePlan& plan, RecordSink sink) {
+                return session_.encoder().Update(plan, change, context_, sink);
+              });
+}
+
+absl::Status StreamRun::On(const Delete& change) {
+  return Row_(change, admin::Op::kDelete, "DELETE",
+              [&](const envelope::TablePlan& plan, RecordSink sink) {
+                return session_.encoder().Delete(plan, change, context_, sink);
+              });
+}
+
+absl::Status StreamRun::On(const Truncate& change) {
+  for (const auto& relation : change.relations) {
+    const CapturedTable& table = session_.tables().Find(*relation);
+    sent_ = false;
+    if (table.plan != nullptr) {
+      context_.now = WallNow();
+      RETURN_IF_ERROR(
+          session_.encoder().Truncate(*table.plan, context_, [this](const Record& record) {
+            sent_ = true;
+            return session_.Deliver(record);
+          }));
+      if (sent_) table.counts->Add(admin::Op::kTruncate);
+    }
+    NoteEvent("TRUNCATE", sent_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StreamRun::On(const LogicalMessage& message) {
+  const std::optional<uint64_t> tx_id = context_.tx_id;
+  if (!message.transactional) {
+    context_.tx_id.reset();
+    context_.last_commit = frame_lsn_;
+  }
+  sent_ = false;
+  const auto& captured = session_.settings().source.message_captured;
+  if (!captured || captured(message.prefix)) {
+    context_.now = WallNow();
+    RETURN_IF_ERROR(session_.encoder().Message(message, context_, [this](const Record& record) {
+      sent_ = true;
+      return session_.Deliver(record);
+    }));
+    if (sent_) session_.counters().events.Of("(messages)").Add(admin::Op::kMessage);
+  }
+  RETURN_IF_ERROR(session_.settings().source.filter_health->status());
+  NoteEvent("MESSAGE", sent_);
+  context_.tx_id = tx_id;
+  if (!message.transactional && !session_.in_transaction) {
+    session_.offsets().MessageOutsideTransaction(frame_lsn_, frame_lsn_);
+    session_.link().Committed(frame_lsn_, frame_lsn_, 0);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StreamRun::Handle(const wal::Keepalive& frame) {
+  session_.received = std::max(session_.received, frame.wal_end);
+  keepalive_end_ = std::max(keepalive_end_, frame.wal_end);
+  if (!frame.reply_requested) return absl::OkStatus();
+
+  const SteadyTime now = Clock::now();
+  if (!asked_since_ || session_.link().confirmed() != asked_confirmed_) {
+    asked_since_ = now;
+    asked_confirmed_ = session_.link().confirmed();
+    return Reply();
+  }
+  // A server that shuts down asks again as soon as it is answered, until we confirm its end. Answer
+  // at a walking pace, and let it go when Kafka cannot give us anything to confirm.
+  if (now - *asked_since_ > kShutdownPatience && session_.link().unreachable_since()) {
+    return absl::UnavailableError(
+        "the source waits for confirmations, and Kafka is away: left the replication connection");
+  }
+  reply_due_ = true;
+  reply_at_ = now + kReplyEvery;
+  return absl::OkStatus();
+}
+
+absl::Status StreamRun::Reply() {
+  reply_due_ = false;
+  if (!session_.in_transaction && session_.link().Drained() &&
+      keepalive_end_ > session_.link().confirmed() && !session_.link().unreachable_since()) {
+    return session_.AdvanceIdle(std::max(keepalive_end_, session_.link().reachable()));
+  }
+  RETURN_IF_ERROR(session_.link().WritePosition());
+  return session_.SendStatus();
+}
+
+// An idle or filtered database must not pin WAL: when nothing is in flight, the position follows
+// the server.
+absl::Status StreamRun::FollowIdleServer(SteadyTime now) {
+  if (now < idle_at_ || session_.in_transaction || !session_.link().Drained())
+    return absl::OkStatus();
+  if (keepalive_end_ <= session_.link().reachable()) return absl::OkStatus();
+  if (idle_at_ == SteadyTime{}) {
+    idle_at_ = now + kIdleEvery;  // Only after a while of quiet.
+    return absl::OkStatus();
+  }
+  idle_at_ = {};
+  return session_.AdvanceIdle(keepalive_end_);
+}
+
+// The stream ends; what was sent becomes durable and is confirmed, as far as the servers allow.
+void EndStream(CaptureSession& session, bool source_is_there) {
+  if (session.link().unreachable_since()) return;
+  absl::Status status = session.FlushAndRecord(kStopLimit);
+  if (status.ok() && source_is_there) status = session.SendStatus();
+  if (status.ok() && source_is_there) status = session.stream().Stop(kStopLimit);
+  if (!status.ok()) log::Warn("ending the stream: ", Message(status));
+}
+
+}  // namespace
+
+absl::Status RunStream(CaptureSession& session, Lsn from) {
+  StreamRun run(session);
+  absl::Status status = run.Start(from);
+  if (status.ok()) status = run.Loop();
+  const bool was_streaming = session.streaming;
+  session.counters().connected = false;
+  if (was_streaming) EndStream(session, absl::IsCancelled(status));
+  session.streaming = false;
+  session.loop().Forget(session.stream().socket());
+  return status;
+}
+
+}  // namespace walrelay::app

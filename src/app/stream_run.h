@@ -1,0 +1,15 @@
+// Streaming: messages of the slot become records, until stop, an error, or the end of the
+// connection.
+//
+// Source: DESIGN.md §2, §4, §5; PROTOCOL.md §2.8 (lazy reading), §4.2 (feedback).
+#pragma once
+
+#include "app/capture_session.h"
+#include "base/status.h"
+
+namespace walrelay::app {
+
+// The session's position is durable and its link begun. Never returns OK.
+absl::Status RunStream(CaptureSession& session, Lsn from);
+
+}  // namespace walrelay::app

@@ -1,0 +1,227 @@
+#include "app/start_decision.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace walrelay::app {
+namespace {
+
+using testing::HasSubstr;
+
+// A pipeline that stopped cleanly: slot, position and server agree.
+StartFacts Healthy() {
+  StartFacts facts;
+  facts.slot_name = "debezium_slot";
+  facts.database = "source_db";
+  facts.system_identifier = "7000000000000000001";
+  facts.timeline = 1;
+  facts.server_flush = Lsn{5000};
+  facts.slot = SlotFacts{.plugin = "pgoutput",
+                         .database = "source_db",
+                         .restart_lsn = Lsn{900},
+                         .confirmed_flush = Lsn{1000}};
+  facts.position = PositionRecord{
+      .slot = "debezium_slot",
+      .epoch = {.system_identifier = "7000000000000000001", .timeline = 1, .incarnation = Lsn{500}},
+      .end_lsn = Lsn{2000},
+      .options_hash = "ab"};
+  facts.options_hash = "ab";
+  return facts;
+}
+
+struct Row {
+  const char* name;
+  std::function<void(StartFacts&)> change;
+  std::variant<TakeSnapshot, StreamFrom, ExitCode> expected;
+};
+
+const Row kTable[] = {
+    {"resumes at the position", [](StartFacts&) {}, StreamFrom{.from = Lsn{2000}}},
+    {"no slot, no position: fresh",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+     },
+     TakeSnapshot{}},
+    {"fresh, but topics hold records",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+       f.topics_with_records = {"cdc.public.t"};
+     },
+     ExitCode::kTopicsNotEmpty},
+    {"fresh with records, when needed",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+       f.topics_with_records = {"cdc.public.t"};
+       f.mode = SnapshotMode::kWhenNeeded;
+     },
+     TakeSnapshot{}},
+    {"fresh without a snapshot",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+       f.mode = SnapshotMode::kNoData;
+     },
+     StreamFrom{.create_slot = true}},
+    {"slot without position: snapshot, then the slot's position",
+     [](StartFacts& f) { f.position.reset(); },
+     TakeSnapshot{.create_slot = false, .stream_from = Lsn{1000}}},
+    {"slot without position, no data",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.mode = SnapshotMode::kNoData;
+     },
+     StreamFrom{.from = Lsn{1000}, .adopt = true}},
+    {"slot that Debezium read to the end of its snapshot",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.connect = ConnectFacts{.offset = 3};
+     },
+     StreamFrom{.from = Lsn{1000}, .adopt = true}},
+    {"slot of a Debezium that did not finish its snapshot",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.connect = ConnectFacts{.offset = 3, .snapshot_unfinished = true};
+     },
+     TakeSnapshot{.create_slot = false, .stream_from = Lsn{1000}}},
+    {"Debezium ran since our position",
+     [](StartFacts& f) {
+       f.position->connect_offset = 7;
+       f.connect = ConnectFacts{.offset = 9};
+       f.slot->confirmed_flush = Lsn{3000};
+     },
+     StreamFrom{.from = Lsn{3000}, .adopt = true}},
+    {"our own Connect record is not Debezium's",
+     [](StartFacts& f) {
+       f.position->connect_offset = 7;
+       f.connect = ConnectFacts{.offset = 7};
+     },
+     StreamFrom{.from = Lsn{2000}}},
+    {"position without slot", [](StartFacts& f) { f.slot.reset(); }, ExitCode::kSlotMissing},
+    {"position without slot, when needed",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.mode = SnapshotMode::kWhenNeeded;
+     },
+     TakeSnapshot{}},
+    {"slot ahead of the position", [](StartFacts& f) { f.slot->confirmed_flush = Lsn{2001}; },
+     ExitCode::kSlotAhead},
+    {"slot exactly at the position", [](StartFacts& f) { f.slot->confirmed_flush = Lsn{2000}; },
+     StreamFrom{.from = Lsn{2000}}},
+    {"position beyond the server's WAL", [](StartFacts& f) { f.server_flush = Lsn{1999}; },
+     ExitCode::kPositionBeyondServer},
+    {"position exactly at the server's end", [](StartFacts& f) { f.server_flush = Lsn{2000}; },
+     StreamFrom{.from = Lsn{2000}}},
+    {"other system", [](StartFacts& f) { f.system_identifier = "8"; }, ExitCode::kEpochMismatch},
+    {"other system, when needed",
+     [](StartFacts& f) {
+       f.system_identifier = "8";
+       f.mode = SnapshotMode::kWhenNeeded;
+     },
+     TakeSnapshot{.drop_slot_first = true}},
+    {"promoted standby that has all we read",
+     [](StartFacts& f) {
+       f.timeline = 2;
+       f.timeline_history = {{.timeline = 1, .switch_point = Lsn{2000}}};
+     },
+     StreamFrom{.from = Lsn{2000}}},
+    {"promoted standby that lacks what we read",
+     [](StartFacts& f) {
+       f.timeline = 2;
+       f.timeline_history = {{.timeline = 1, .switch_point = Lsn{1999}}};
+     },
+     ExitCode::kTimelineMismatch},
+    {"a timeline that is no descendant",
+     [](StartFacts& f) {
+       f.timeline = 3;
+       f.timeline_history = {{.timeline = 2, .switch_point = Lsn{4000}}};
+     },
+     ExitCode::kTimelineMismatch},
+    {"lost slot",
+     [](StartFacts& f) {
+       f.slot->lost = true;
+       f.slot->lost_reason = "wal_removed";
+     },
+     ExitCode::kSlotLost},
+    {"lost slot, when needed",
+     [](StartFacts& f) {
+       f.slot->lost = true;
+       f.mode = SnapshotMode::kWhenNeeded;
+     },
+     TakeSnapshot{.drop_slot_first = true}},
+    {"slot of another plugin", [](StartFacts& f) { f.slot->plugin = "wal2json"; },
+     ExitCode::kSlotUnsuitable},
+    {"slot of another database", [](StartFacts& f) { f.slot->database = "other"; },
+     ExitCode::kSlotUnsuitable},
+    {"unfinished snapshot with its slot",
+     [](StartFacts& f) {
+       f.position->phase = PositionPhase::kSnapshotIntent;
+       f.position->epoch.incarnation = kNoLsn;
+     },
+     TakeSnapshot{.drop_slot_first = true}},
+    {"unfinished snapshot before its slot was made",
+     [](StartFacts& f) {
+       f.position->phase = PositionPhase::kSnapshotIntent;
+       f.position->epoch.incarnation = kNoLsn;
+       f.slot.reset();
+     },
+     TakeSnapshot{}},
+    {"unfinished snapshot beside a slot that was there before",
+     [](StartFacts& f) { f.position->phase = PositionPhase::kSnapshotIntent; },
+     TakeSnapshot{.create_slot = false, .stream_from = Lsn{1000}}},
+    {"always: a snapshot at each start", [](StartFacts& f) { f.mode = SnapshotMode::kAlways; },
+     TakeSnapshot{.create_slot = false, .stream_from = Lsn{2000}}},
+    {"initial only needs no slot", [](StartFacts& f) { f.mode = SnapshotMode::kInitialOnly; },
+     TakeSnapshot{.create_slot = false, .stream_after = false}},
+    {"options changed: goes on", [](StartFacts& f) { f.options_hash = "cd"; },
+     StreamFrom{.from = Lsn{2000}}},
+};
+
+TEST(DecideStart, FollowsTheTable) {
+  for (const Row& row : kTable) {
+    SCOPED_TRACE(row.name);
+    StartFacts facts = Healthy();
+    row.change(facts);
+    const StartDecision decision = DecideStart(facts);
+    if (const auto* code = std::get_if<ExitCode>(&row.expected)) {
+      const auto* refusal = std::get_if<RefuseToStart>(&decision.action);
+      ASSERT_NE(refusal, nullptr);
+      EXPECT_EQ(refusal->code, *code);
+      EXPECT_FALSE(refusal->message.empty());
+    } else if (const auto* snapshot = std::get_if<TakeSnapshot>(&row.expected)) {
+      ASSERT_TRUE(std::holds_alternative<TakeSnapshot>(decision.action));
+      EXPECT_EQ(std::get<TakeSnapshot>(decision.action), *snapshot);
+    } else {
+      ASSERT_TRUE(std::holds_alternative<StreamFrom>(decision.action));
+      EXPECT_EQ(std::get<StreamFrom>(decision.action), std::get<StreamFrom>(row.expected));
+    }
+  }
+}
+
+TEST(DecideStart, SaysWhatIsAtStakeAndWhatToDo) {
+  StartFacts facts = Healthy();
+  facts.slot->confirmed_flush = Lsn{2100};
+  const StartDecision decision = DecideStart(facts);
+  const std::string& message = std::get<RefuseToStart>(decision.action).message;
+  EXPECT_THAT(message, HasSubstr("0/7D0 to 0/834 (100 bytes of WAL)"));
+  EXPECT_THAT(message, HasSubstr("snapshot.mode=when_needed"));
+}
+
+TEST(DecideStart, NotesChangedPartitionCountsAndOptions) {
+  StartFacts facts = Healthy();
+  facts.position->topics["cdc.public.t"] = {.next = {5}};
+  facts.partition_counts["cdc.public.t"] = 3;
+  EXPECT_THAT(DecideStart(facts).note, HasSubstr("keys stay in the first 1"));
+  facts.partition_counts.clear();
+  EXPECT_THAT(DecideStart(facts).note, HasSubstr("is gone"));
+  facts = Healthy();
+  facts.options_hash = "cd";
+  EXPECT_THAT(DecideStart(facts).note, HasSubstr("options"));
+}
+
+}  // namespace
+}  // namespace walrelay::app

@@ -1,0 +1,66 @@
+#include "app/supervise.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace walrelay::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+class SuperviseTest : public testing::Test {
+ protected:
+  absl::Status Run(const std::function<absl::Status()>& session) {
+    return Supervise("capture", board_, stop_, session);
+  }
+  admin::State state() { return board_.Read().front().state; }
+
+  admin::StatusBoard board_;
+  StopSignal stop_;
+};
+
+TEST_F(SuperviseTest, RepeatsATransientErrorAndShowsThatItWaits) {
+  int calls = 0;
+  const absl::Status status = Run([&] {
+    if (calls > 0) EXPECT_EQ(state(), admin::State::kStarting);
+    return ++calls < 3 ? absl::UnavailableError("server gone") : absl::DataLossError("gap");
+  });
+  EXPECT_EQ(calls, 3);
+  EXPECT_TRUE(absl::IsDataLoss(status));
+  EXPECT_EQ(state(), admin::State::kFailed);
+  EXPECT_EQ(board_.Read().front().detail, "gap");
+}
+
+TEST_F(SuperviseTest, StopEndsTheWaitForTheNextTry) {
+  std::jthread stopper;
+  const auto begun = std::chrono::steady_clock::now();
+  const absl::Status status = Run([&] {
+    stopper = std::jthread([this] {
+      while (state() != admin::State::kWaiting) std::this_thread::sleep_for(1ms);
+      stop_.Ask();
+    });
+    return absl::UnavailableError("server gone");
+  });
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(state(), admin::State::kStopped);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+}
+
+TEST_F(SuperviseTest, StopIsNotAnError) {
+  EXPECT_TRUE(Run([&] {
+                stop_.Ask();
+                return absl::CancelledError("stop");
+              }).ok());
+  EXPECT_EQ(state(), admin::State::kStopped);
+}
+
+TEST_F(SuperviseTest, APermanentErrorWhileStoppingStillCounts) {
+  EXPECT_TRUE(absl::IsDataLoss(Run([&] {
+    stop_.Ask();
+    return absl::DataLossError("gap");
+  })));
+}
+
+}  // namespace
+}  // namespace walrelay::app
