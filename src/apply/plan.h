@@ -32,7 +32,7 @@ struct ChangeInfo {
   uint32_t record = 0;       // Its place in the batch: for error messages.
   bool has_old_key = false;  // `c` of a key change.
   bool has_new_key = false;  // `d` of a key change.
-  std::string_view lsn;      // Equal in the `d` and the `c` of a key change.
+  std::string_view lsn = {}; // Equal in the `d` and the `c` of a key change.
 };
 
 class TableBatch {
