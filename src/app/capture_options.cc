@@ -57,6 +57,13 @@ absl::Status CheckNames(const Config& config, const CaptureOptions& options) {
   if (options.publication.empty() || options.publication.size() > 63) {
     return At(config, "publication.name", "publication.name must be 1 to 63 bytes");
   }
+  for (const std::string_view count :
+       {"topic.creation.default.partitions", "topic.creation.default.replication.factor"}) {
+    if (Source(config).Number(count) == 0) {
+      return At(config, count,
+                Cat(count, " = '0' must be a count, or -1 for the broker's default"));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -228,7 +235,6 @@ kafka::TopicSpec MakeTopicSpec(const Config& config) {
   constexpr std::string_view kDefault = "topic.creation.default.";
   const OptionReader source = Source(config);
   kafka::TopicSpec spec;
-  // 0 would be neither a count nor the broker's default.
   spec.partitions = static_cast<int32_t>(source.Number("topic.creation.default.partitions"));
   spec.replication_factor =
       static_cast<int32_t>(source.Number("topic.creation.default.replication.factor"));

@@ -72,7 +72,9 @@ absl::StatusOr<Merged> Merge(std::optional<std::string_view> toml, std::string_v
 absl::Status Settle(Given& given, const ConfigInputs& inputs, Config& config) {
   const std::string name = FullName(given);
   const bool literal = given.value.find("${") == std::string::npos;
-  auto value = Interpolate(given.value, inputs.environment);
+  const bool connection = given.key == "connection";
+  auto value =
+      Interpolate(given.value, inputs.environment, connection ? WriteInConnection : WritePlain);
   if (!value.ok())
     return absl::InvalidArgumentError(Cat(given.where, ": ", name, ": ", Message(value.status())));
   given.value = *std::move(value);

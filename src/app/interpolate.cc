@@ -169,8 +169,34 @@ std::map<std::string, std::string> ParseProperties(std::string_view text) {
   return properties;
 }
 
+std::string WritePlain(std::string_view, std::string_view found) { return std::string(found); }
+
+std::string WriteInConnection(std::string_view before, std::string_view found) {
+  if (before.empty()) return std::string(found);
+  std::string written;
+  if (before.starts_with("postgresql://") || before.starts_with("postgres://")) {
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    for (const char c : found) {
+      const auto byte = static_cast<unsigned char>(c);
+      const bool plain = IsProviderName(std::string_view(&c, 1)) || c == '.' || c == '~';
+      written += plain ? std::string(1, c) : std::string{'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+    return written;
+  }
+  // libpq takes a backslash before any character, in quotes and outside of them. Nothing at all
+  // would swallow what follows.
+  if (found.empty() && !before.ends_with('\'')) return "''";
+  for (const char c : found) {
+    if (c == '\'' || c == '\\' || IsBlank(c) || c == '\n' || c == '\r' || c == '\v')
+      written.push_back('\\');
+    written.push_back(c);
+  }
+  return written;
+}
+
 absl::StatusOr<std::string> Interpolate(std::string_view value,
-                                        std::span<const std::string> environment) {
+                                        std::span<const std::string> environment,
+                                        ReferenceWriter write) {
   std::string out;
   while (true) {
     const size_t open = value.find("${");
@@ -200,7 +226,8 @@ absl::StatusOr<std::string> Interpolate(std::string_view value,
                                                  "only the providers file, env and directory are built "
                                                        "(write $${ for a literal ${)");
     if (!found.ok()) return found;
-    out.append(value.substr(0, open)).append(*found);
+    out.append(value.substr(0, open));
+    out.append(write(out, *found));
     value.remove_prefix(close + 1);
   }
   return out.append(value);

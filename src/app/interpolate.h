@@ -19,8 +19,19 @@
 
 namespace walrelay::app {
 
+// How a found value is written at its place: `before` is the text of the setting up to there.
+using ReferenceWriter = std::string (*)(std::string_view before, std::string_view found);
+
+// As it is.
+std::string WritePlain(std::string_view before, std::string_view found);
+// So that it stays one value inside a libpq connection string (or URI), whatever characters a
+// password has. As it is when the setting begins with the reference: then it may be a whole
+// connection string.
+std::string WriteInConnection(std::string_view before, std::string_view found);
+
 absl::StatusOr<std::string> Interpolate(std::string_view value,
-                                        std::span<const std::string> environment);
+                                        std::span<const std::string> environment,
+                                        ReferenceWriter write = WritePlain);
 
 // A Java .properties file: last value wins.
 std::map<std::string, std::string> ParseProperties(std::string_view text);

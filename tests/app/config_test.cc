@@ -6,6 +6,7 @@
 #include "app/capture_options.h"
 #include "app/envelope_options.h"
 #include "app/public_settings.h"
+#include "pg/connection_options.h"
 
 namespace walrelay::app {
 namespace {
@@ -215,6 +216,8 @@ TEST(ConfigError, OptionsThatShapeTheStreamAreCheckedTogether) {
               HasSubstr("exclude each other"));
   EXPECT_THAT(Error(With("column.mask.with.x.chars = \"a\"")),
               HasSubstr("'x' must be a number of characters"));
+  EXPECT_THAT(Error(With("topic.creation.default.partitions = 0")),
+              HasSubstr("topic.creation.default.partitions = '0' must be a count"));
   EXPECT_THAT(Error(With("message.key.columns = \"a\"")), HasSubstr("tables:column,column"));
   EXPECT_THAT(Error(With("name = \"a\"\n[pipeline]\nname = \"b\"")),
               HasSubstr("source.name and pipeline.name differ"));
@@ -336,6 +339,25 @@ TEST(Config, ResolvesReferencesInEveryLayer) {
   EXPECT_THAT(Error(With("database.password = \"${env:NO}\""), {}),
               HasSubstr("test.toml:7: source.database.password: ${env:NO}: the environment has no "
                         "such variable"));
+}
+
+TEST(Config, AReferenceInAConnectionStringStaysOneValue) {
+  const auto password = [](const std::string& connection, const std::string& secret) {
+    const ConfigInputs inputs = {.file = {}, .environment = {"PW=" + secret}, .sets = {}};
+    const Config config = Good(Cat("[lake]\nconnection = \"", connection, "\""), inputs);
+    const auto parsed = pg::ConnectionOptions::Parse(config.lake->connection);
+    EXPECT_EQ(parsed->Get("host"), "h");
+    return std::string(parsed->Get("password"));
+  };
+  for (const std::string secret :
+       {"plain", "a b", "it's", "back\\slash", "x host=evil", "p@ss:/?#[]%&=+", "'", "\t"}) {
+    EXPECT_EQ(password("host=h password=${env:PW} port=1", secret), secret);
+    EXPECT_EQ(password("host=h password='${env:PW}' port=1", secret), secret);
+    EXPECT_EQ(password("postgresql://u:${env:PW}@h/d", secret), secret);
+  }
+  EXPECT_EQ(password("password=${env:PW} host=h", ""), "");
+  EXPECT_EQ(password("password='${env:PW}' host=h", ""), "");
+  EXPECT_EQ(password("${env:PW}", "host=h password=whole"), "whole");
 }
 
 TEST(Config, SaysOnceWhatMeansNothingHere) {
