@@ -18,6 +18,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// object_not_in_prerequisite_state; as a warning it says "skipped loading publication" (18:
+// pgoutput.c, LoadPublications).
+constexpr std::string_view kSkippedPublication = "55000";
 // CopyData's own tag and length.
 constexpr size_t kCopyDataHeader = 5;
 
@@ -79,7 +82,21 @@ absl::StatusOr<std::string> StartCommand(const StartOptions& options, int server
   return command + ")";
 }
 
+// Keeps the warning that changes are being left out. Its text is in the server's language; the code
+// is not.
+void KeepWarning(void* kept, const PGresult* notice) {
+  const char* state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+  auto* warning = static_cast<absl::Status*>(kept);
+  if (state == nullptr || std::string_view(state) != kSkippedPublication || !warning->ok()) return;
+  *warning = pg::ResultError(notice, "the server leaves changes out");
+}
+
 }  // namespace
+
+ReplicationStream::ReplicationStream(pg::Connection connection)
+    : warning_(std::make_unique<absl::Status>()), connection_(std::move(connection)) {
+  PQsetNoticeReceiver(native(), KeepWarning, warning_.get());
+}
 
 pg::ConnectionOptions CaptureSession(pg::ConnectionOptions options,
                                      std::string_view application_name) {
@@ -98,6 +115,7 @@ absl::StatusOr<ReplicationStream> ReplicationStream::Connect(const pg::Connectio
                                                              milliseconds limit) {
   pg::ConnectionOptions complete = CaptureSession(options, "Debezium Streaming");
   complete.Set("replication", "database");
+  complete.AddSetting("client_min_messages", "warning");
   ASSIGN_OR_RETURN(pg::Connection connection, pg::Connection::Connect(complete, limit));
   connection.set_limit(limit);
   return ReplicationStream(std::move(connection));
@@ -184,6 +202,10 @@ absl::StatusOr<std::optional<Frame>> ReplicationStream::Next() {
   if (size == 0) {
     lost = PQconsumeInput(native()) == 0;
     size = PQgetCopyData(native(), &bytes, /*async=*/1);
+  }
+  if (!warning_->ok()) {
+    pg::MemoryHandle unused(size > 0 ? bytes : nullptr);
+    return *warning_;
   }
   if (size < 0 || (size == 0 && lost)) return EndOfStream();
   if (size == 0) {

@@ -14,6 +14,7 @@
 #include <absl/status/statusor.h>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -93,7 +94,7 @@ class ReplicationStream {
   absl::Status Stop(std::chrono::milliseconds limit);
 
  private:
-  explicit ReplicationStream(pg::Connection connection) : connection_(std::move(connection)) {}
+  explicit ReplicationStream(pg::Connection connection);
 
   PGconn* native() const { return connection_.native(); }
   // The status that says why the server ended the stream.
@@ -103,6 +104,9 @@ class ReplicationStream {
   absl::Status TooLong(uint64_t bytes) const;
   absl::Status SendFailed();
 
+  // libpq writes to it while it reads: it stays where it is when the stream moves, and outlives the
+  // connection.
+  std::unique_ptr<absl::Status> warning_;
   pg::Connection connection_;
   pg::MemoryHandle buffer_;
   size_t bytes_read_ = 0;

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "pg/copy_text.h"
+#include "pg/error.h"
 #include "pg/quoting.h"
 #include "wal/replication_stream.h"
 
@@ -21,10 +22,17 @@ absl::Status BeginTransaction(pg::Connection& connection, const std::string& sna
   if (!snapshot_name.empty()) {
     ASSIGN_OR_RETURN(const std::string quoted, pg::QuoteLiteral(snapshot_name));
     // The import must be the first statement of its transaction.
-    return connection
-        .Query(Cat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ",
-                   quoted))
-        .status();
+    const absl::Status status =
+        connection
+            .Query(Cat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ",
+                       quoted))
+            .status();
+    // 22023 up to PostgreSQL 16, 42704 from 17 on. Starting over makes a new one.
+    const std::string state = pg::SqlStateOf(status);
+    if (state == "22023" || state == "42704") {
+      return absl::UnavailableError("it is gone: the session that exported it has ended");
+    }
+    return status;
   }
   ASSIGN_OR_RETURN(const pg::Result standby,
                    connection.Query("SELECT pg_catalog.pg_is_in_recovery()"));

@@ -33,7 +33,8 @@ class SnapshotReader {
  public:
   enum class Step { kRow, kWouldBlock, kEnd };
 
-  // Empty `snapshot_name`: no exported snapshot.
+  // Empty `snapshot_name`: no exported snapshot. Unavailable when the exported one is gone with its
+  // session.
   static absl::StatusOr<SnapshotReader> Open(
       const pg::ConnectionOptions& options, const std::string& snapshot_name,
       std::chrono::milliseconds limit = pg::Connection::kDefaultLimit);

@@ -255,6 +255,27 @@ TEST_F(ReplicationStreamTest, AMissingSlotNeedsSomebodyToAct) {
   EXPECT_EQ(pg::SqlStateOf(status), "42704");
 }
 
+TEST_F(ReplicationStreamTest, AMissingPublicationNeedsSomebodyToAct) {
+  MustRun(*sql_, "CREATE TABLE t (id int PRIMARY KEY)");
+  Connect();
+  CreateSlot();
+  ASSERT_TRUE(Start().ok()) << "the server looks it up with the first change";
+  MustRun(*sql_, "INSERT INTO t VALUES (1)");
+  const absl::Status status = ReadToTheEnd();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_EQ(pg::SqlStateOf(status), sql_->server_version() < 180000 ? "42704" : "55000");
+}
+
+TEST_F(ReplicationStreamTest, APublicationDroppedOnTheWayNeedsSomebodyToAct) {
+  MustRun(*sql_, "CREATE TABLE t (id int PRIMARY KEY)");
+  StartFresh(Cat("FOR TABLE ", name_, ".t"));
+  MustRun(*sql_, "INSERT INTO t VALUES (1)");
+  EXPECT_THAT(ReadTransactions(1), ElementsAre("insert t (1)"));
+  MustRun(*sql_, Cat("DROP PUBLICATION ", name_));
+  MustRun(*sql_, "INSERT INTO t VALUES (2)");
+  EXPECT_EQ(ReadToTheEnd().code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(ReplicationStreamTest, AnUnknownParameterNeedsSomebodyToAct) {
   CreatePublication("");
   Connect();
