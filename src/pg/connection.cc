@@ -33,13 +33,16 @@ absl::StatusOr<Result> Connection::Execute(std::string_view sql, Parameters para
 
 absl::StatusOr<std::vector<Result>> Connection::ExecuteAll(std::span<const Statement> statements) {
   RETURN_IF_ERROR(EnterPipeline());
-  for (const Statement& statement : statements) {
-    RETURN_IF_ERROR(SendQuery(statement.sql, statement.parameters));
+  absl::Status error;
+  size_t sent = 0;
+  for (; sent < statements.size(); ++sent) {
+    error = SendQuery(statements[sent].sql, statements[sent].parameters);
+    if (!error.ok()) break;
   }
   RETURN_IF_ERROR(PipelineSync());
+
   std::vector<Result> results;
-  absl::Status error;
-  for (size_t i = 0; i < statements.size() && !is_lost(); ++i) {
+  for (size_t i = 0; i < sent && !is_lost(); ++i) {
     absl::StatusOr<Result> result = PipelineResult();
     if (result.ok()) {
       results.push_back(*std::move(result));
@@ -47,8 +50,7 @@ absl::StatusOr<std::vector<Result>> Connection::ExecuteAll(std::span<const State
       error = result.status();
     }
   }
-  if (is_lost() && error.ok()) error = session_->SendFailed();
-  if (is_lost()) return error;
+  if (is_lost()) return error.ok() ? session_->SendFailed() : error;
   RETURN_IF_ERROR(PipelineSynced());
   RETURN_IF_ERROR(ExitPipeline());
   RETURN_IF_ERROR(error);

@@ -38,12 +38,26 @@ Waited WaitFor(const PGconn* connection, short events, SteadyTime deadline) {
 // Notices are the server's advice to people at a terminal; libpq would print them to stderr.
 void IgnoreNotice(void*, const PGresult*) {}
 
+// libpq's own errors have no code. Some will not go away by trying again; everything else may.
+absl::Status CannotConnect(PGconn* connection, std::string_view what) {
+  const absl::Status status = ConnectionError(connection, what);
+  const std::string_view text = PQerrorMessage(connection);
+  const auto says = [&](std::string_view part) { return text.find(part) != text.npos; };
+  if (!SqlStateOf(status).empty()) return status;
+  if (text.starts_with("invalid ")) return absl::InvalidArgumentError(status.message());
+  if (PQconnectionNeedsPassword(connection) != 0 || says("does not support SSL") ||
+      says("certificate")) {
+    return absl::FailedPreconditionError(status.message());
+  }
+  return status;
+}
+
 absl::Status FinishConnecting(PGconn* connection, std::string_view where, SteadyTime deadline) {
   const std::string what = Cat("cannot connect to ", where);
   // libpq asks to be treated as if the last poll had said "writing" before its first one.
   PostgresPollingStatusType next = PGRES_POLLING_WRITING;
   while (next != PGRES_POLLING_OK) {
-    if (next == PGRES_POLLING_FAILED) return ConnectionError(connection, what);
+    if (next == PGRES_POLLING_FAILED) return CannotConnect(connection, what);
     const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
     if (WaitFor(connection, events, deadline) == Waited::kTimeout) {
       return absl::UnavailableError(Cat(what, ": no answer within the time limit"));
@@ -76,7 +90,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Connect(const ConnectionOption
   // What libpq refuses by itself is a wrong option. Its text names the keyword, and never the
   // password.
   if (PQstatus(connection.get()) == CONNECTION_BAD && PQsocket(connection.get()) < 0) {
-    return ConnectionError(connection.get(), what);
+    return CannotConnect(connection.get(), what);
   }
   // Verbose errors carry the SQLSTATE, which libpq gives in no other way while it connects.
   PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);

@@ -18,8 +18,8 @@ class CatalogTest : public testing::Test {
     SKIP_WITHOUT_SERVER("WALRELAY_TEST_SOURCE");
     connection_.emplace(ConnectToTestServer());
     MustRun(*connection_,
-        "SET client_min_messages = warning; DROP SCHEMA IF EXISTS catalog_test CASCADE; CREATE "
-        "SCHEMA catalog_test");
+            "SET client_min_messages = warning; DROP SCHEMA IF EXISTS catalog_test CASCADE; CREATE "
+            "SCHEMA catalog_test");
   }
   void TearDown() override {
     if (connection_) MustRun(*connection_, "DROP SCHEMA IF EXISTS catalog_test CASCADE");

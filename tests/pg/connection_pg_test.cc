@@ -79,6 +79,26 @@ TEST_F(ConnectionTest, TellsWhyItCannotConnect) {
   EXPECT_EQ(Connection::Connect(nobody_there).status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(ConnectionTest, TellsWhatWillNotPassByTryingAgain) {
+  ConnectionOptions no_password = TestServer();
+  no_password.Set("password", "");
+  no_password.Set("passfile", "/nonexistent");
+  EXPECT_EQ(Connection::Connect(no_password).status().code(), absl::StatusCode::kFailedPrecondition)
+      << Connection::Connect(no_password).status();
+  ConnectionOptions wrong_mode = TestServer();
+  wrong_mode.Set("sslmode", "perhaps");
+  EXPECT_EQ(Connection::Connect(wrong_mode).status().code(), absl::StatusCode::kInvalidArgument)
+      << Connection::Connect(wrong_mode).status();
+  ConnectionOptions no_tls = TestServer();
+  no_tls.Set("sslmode", "verify-full");
+  no_tls.Set("sslrootcert", "/nonexistent");
+  EXPECT_EQ(Connection::Connect(no_tls).status().code(), absl::StatusCode::kFailedPrecondition)
+      << Connection::Connect(no_tls).status();
+  ConnectionOptions no_host = TestServer();
+  no_host.Set("host", "no-such-host.invalid");
+  EXPECT_EQ(Connection::Connect(no_host).status().code(), absl::StatusCode::kUnavailable);
+}
+
 TEST_F(ConnectionTest, GivesUpOnAServerThatDoesNotAnswer) {
   // A listener that never accepts: the kernel completes the connection, and nothing follows.
   const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
@@ -195,6 +215,10 @@ TEST_F(ConnectionTest, ExecuteAllReturnsEveryResultOrTheFirstError) {
   const std::array<Statement, 3> bad = {good[0], Statement{.sql = "SELECT 1/0", .parameters = {}},
                                         good[1]};
   EXPECT_EQ(SqlStateOf(connection.ExecuteAll(bad).status()), "22012");
+  EXPECT_EQ(Value(connection, "SELECT 1"), "1") << "the connection is still good";
+  const std::array<Statement, 2> nul = {
+      good[0], Statement{.sql = "SELECT $1::text", .parameters = {"a\0"sv}}};
+  EXPECT_EQ(connection.ExecuteAll(nul).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Value(connection, "SELECT 1"), "1") << "the connection is still good";
 }
 

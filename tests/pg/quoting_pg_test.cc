@@ -26,8 +26,8 @@ TEST(QuotingOnTheServer, NamesAndLiteralsComeBackAsTheyWere) {
   SCOPED_TRACE(Cat("seed ", seed));
   std::mt19937 random(seed);
   for (const char* strings : {"on", "off"}) {
-    MustRun(connection,
-        Cat("SET standard_conforming_strings = ", strings, "; SET escape_string_warning = off"));
+    MustRun(connection, Cat("SET standard_conforming_strings = ", strings,
+                            "; SET escape_string_warning = off"));
     for (int round = 0; round < 500; ++round) {
       const std::string text = RandomText(random, 12);
       const Result result =
