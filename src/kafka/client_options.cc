@@ -134,7 +134,11 @@ const ClientOptions& ProducerDefaults() {
 const ClientOptions& ConsumerDefaults() {
   static const ClientOptions options = {
       {"check.crcs", "true"},
-      {"queued.max.messages.kbytes", "32768"},
+      // Memory: what is queued, and one response, which is compressed and becomes some ten times
+      // larger.
+      {"queued.max.messages.kbytes", "16384"},
+      {"fetch.message.max.bytes", "524288"},
+      {"fetch.max.bytes", "2097152"},
   };
   return options;
 }
@@ -254,7 +258,7 @@ ClientOptions ConsumerOptions(const ClientOptions& user) {
 
 ClientOptions ReaderOptions(const ClientOptions& user) {
   ClientOptions options = WithoutGroup(Merge(user, ReaderDefaults(), kConsumerFixed));
-  options.insert_or_assign("enable.partition.eof", std::string("true"));
+  options["enable.partition.eof"] = "true";
   options.insert_or_assign(
       "fetch.wait.max.ms",
       std::string("5"));  // The end of a partition is reported after this wait at the latest.

@@ -1,5 +1,6 @@
 #include "kafka/consumer.h"
 
+#include <cstdlib>
 #include <utility>
 
 #include "base/log.h"
@@ -14,6 +15,12 @@ absl::Status ToStatus(KafkaError error, std::string_view what) {
   if (error == nullptr) return absl::OkStatus();
   return absl::Status(CodeOf(rd_kafka_error_code(error.get())),
                       Cat(what, ": ", rd_kafka_error_string(error.get())));
+}
+
+// The same partitions with the mark for their ends.
+std::map<TopicPartition, int64_t> Ends(std::map<TopicPartition, int64_t> partitions) {
+  for (auto& [partition, offset] : partitions) offset = RD_KAFKA_OFFSET_END;
+  return partitions;
 }
 
 // For calls that answer partition by partition.
@@ -36,7 +43,9 @@ absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Open(const ClientOptions& us
   options["group.id"] = group;
   ASSIGN_OR_RETURN(Client client, Client::Make(RD_KAFKA_CONSUMER, options));
   rd_kafka_poll_set_consumer(client.get());
-  return std::unique_ptr<Consumer>(new Consumer(std::move(client)));
+  const size_t queue_kbytes =
+      std::strtoul(options["queued.max.messages.kbytes"].c_str(), nullptr, 10);
+  return std::unique_ptr<Consumer>(new Consumer(std::move(client), queue_kbytes * 1024));
 }
 
 absl::Status Consumer::Assign(const std::map<TopicPartition, int64_t>& next) {
@@ -71,7 +80,7 @@ absl::Status Consumer::Resume(const TopicPartition& partition) {
 absl::StatusOr<std::optional<ConsumedMessage>> Consumer::Poll(milliseconds limit) {
   const Deadline deadline(limit);
   do {
-    KafkaMessage message(rd_kafka_consumer_poll(client_.get(), deadline.left_ms()));
+    KafkaMessage message = Next(deadline.left());
     if (message == nullptr) continue;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       RETURN_IF_ERROR(TakeError(*message));
@@ -80,6 +89,24 @@ absl::StatusOr<std::optional<ConsumedMessage>> Consumer::Poll(milliseconds limit
     }
   } while (!deadline.passed());
   return std::optional<ConsumedMessage>();
+}
+
+KafkaMessage Consumer::Next(milliseconds limit) {
+  KafkaMessage message(rd_kafka_consumer_poll(client_.get(), 0));
+  if (message == nullptr) {
+    if (std::exchange(taken_bytes_, 0) >= queue_bytes_ / 2) WakeFetchers();
+    message.reset(rd_kafka_consumer_poll(client_.get(), static_cast<int>(limit.count())));
+  }
+  if (message != nullptr) taken_bytes_ += message->key_len + message->len;
+  return message;
+}
+
+// librdkafka 2.0.2 stops fetching when its queue is full and looks again after a second, whether or
+// not the queue has been emptied meanwhile (PROTOCOL.md §3.9): a slow reader would get one queue a
+// second. Any request wakes the thread of its broker, which then looks at once; this one goes to
+// the leaders of our partitions. Its answer is not waited for.
+void Consumer::WakeFetchers() {
+  rd_kafka_offsets_for_times(client_.get(), ToPartitionList(Ends(next_)).get(), /*timeout_ms=*/1);
 }
 
 // False for what is not next: of an assignment that was replaced, or fetched twice (PROTOCOL.md

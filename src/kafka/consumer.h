@@ -63,7 +63,10 @@ class Consumer {
   std::string last_error() const { return client_.last_error(); }
 
  private:
-  explicit Consumer(Client client) : client_(std::move(client)) {}
+  Consumer(Client client, size_t queue_bytes)
+      : client_(std::move(client)), queue_bytes_(queue_bytes) {}
+  KafkaMessage Next(std::chrono::milliseconds limit);
+  void WakeFetchers();
   bool Advance(const rd_kafka_message_t& message);
   absl::Status TakeError(const rd_kafka_message_t& message);
   absl::Status OffsetGone(const TopicPartition& partition, int64_t offset);
@@ -71,7 +74,9 @@ class Consumer {
   Client client_;
   std::map<TopicPartition, int64_t> next_;  // The offset after the last message polled.
   std::map<TopicPartition, int64_t>::iterator last_ =
-      next_.end();  // Messages come in runs of one partition.
+      next_.end();          // Messages come in runs of one partition.
+  size_t queue_bytes_;      // Where librdkafka stops fetching ahead.
+  size_t taken_bytes_ = 0;  // Since the queue was empty.
 };
 
 }  // namespace walrelay::kafka

@@ -5,12 +5,12 @@
 // as in the capture loop, waits for all reports, reads them back. Prints records/s, and CPU of this
 // process per record. The options are librdkafka's, for both. A warm-up of a tenth is not counted.
 
-#include <poll.h>
 #include <sys/resource.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <thread>
 
 #include "kafka/consumer.h"
 #include "kafka/murmur2.h"
@@ -28,6 +28,7 @@ struct Load {
   uint64_t records = 0;
   size_t value_size = 0;
   int32_t partitions = 0;
+  uint64_t read_rate = 0;  // 0: as fast as it goes.
   std::string topic = Cat("bench.", UnixMicrosNow());
 };
 
@@ -106,6 +107,14 @@ absl::Status Write(Producer& producer, const Load& load, const Rows& rows, uint6
   return reported == count ? absl::OkStatus() : absl::InternalError("reports are missing");
 }
 
+// What a sink does between batches: nothing is polled meanwhile.
+void ApplyBatch(uint64_t seen, uint64_t rate) {
+  constexpr uint64_t kBatch = 2000;
+  if (rate > 0 && seen % kBatch == 0)
+    std::this_thread::sleep_for(
+        std::chrono::duration<double>(static_cast<double>(kBatch) / static_cast<double>(rate)));
+}
+
 absl::Status Read(const Load& load, uint64_t count) {
   ASSIGN_OR_RETURN(auto consumer, Consumer::Open(load.options, "bench"));
   std::map<TopicPartition, int64_t> next;
@@ -115,6 +124,7 @@ absl::Status Read(const Load& load, uint64_t count) {
   const Stopwatch watch("consume");
   size_t bytes = 0;
   for (uint64_t seen = 1; seen < count; ++seen) {
+    ApplyBatch(seen, load.read_rate);
     const auto message = consumer->Poll(seconds(20));
     RETURN_IF_ERROR(message.status());
     if (!message->has_value()) return absl::UnavailableError("records are missing");
@@ -158,8 +168,13 @@ int main(int argc, char** argv) {
   for (int i = 5; i < argc; ++i) {
     const std::string option(argv[i]);
     const size_t equals = option.find('=');
-    if (equals != std::string::npos)
-      load.options[option.substr(0, equals)] = option.substr(equals + 1);
+    if (equals == std::string::npos) continue;
+    const std::string name = option.substr(0, equals);
+    if (name == "read.rate") {
+      load.read_rate = std::strtoull(option.c_str() + equals + 1, nullptr, 10);
+    } else {
+      load.options[name] = option.substr(equals + 1);
+    }
   }
   const absl::Status status = kafka::Run(load);
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "kafka/consumer.h"
 #include "tests/kafka/kafka_fixture.h"
 
@@ -126,6 +128,26 @@ TEST_F(ConsumerKafkaTest, StopsAtAnOffsetThatIsNotThere) {
   EXPECT_THAT(text, HasSubstr("partition 0"));
   EXPECT_THAT(text, HasSubstr("offset 77"));
   EXPECT_THAT(text, HasSubstr("holds 0 to 10"));
+}
+
+TEST_F(ConsumerKafkaTest, IsNotHeldUpByAQueueThatWasFull) {
+  const std::string topic = NewTopic("queue", 1);
+  options_["queued.max.messages.kbytes"] = "256";
+  options_["compression.type"] = "none";  // Else one response holds everything.
+  auto producer = NewProducer();
+  const std::string value(5000, 'x');
+  WriteAll(*producer, std::vector<Record>(2000, MakeRecord(topic, "k", value)));
+  auto consumer = NewConsumer();
+  ASSERT_TRUE(consumer->Assign({{{.topic = topic, .partition = 0}, 0}}).ok());
+  const SteadyTime start = In(milliseconds(0));
+  for (int seen = 0; seen < 2000; ++seen) {
+    // As a sink does between batches; the queue fills meanwhile.
+    if (seen % 100 == 0) std::this_thread::sleep_for(milliseconds(20));
+    const auto message = consumer->Poll(seconds(20));
+    ASSERT_TRUE(message.ok() && message->has_value());
+  }
+  EXPECT_LT(In(milliseconds(0)) - start, seconds(4))
+      << "10 MB through a queue of 256 kB, with a second's wait each time";
 }
 
 TEST_F(ConsumerKafkaTest, FindsOutThatATopicIsDeletedAndCanStillEnd) {
