@@ -103,6 +103,27 @@ void AppendJson(Buffer& out, Float value) {
   out.push_back('"');
 }
 
+size_t Bucket(uint32_t hash, size_t buckets) { return (hash ^ hash >> 16) & (buckets - 1); }
+
+// The table begins with 16 buckets and doubles when more than 3/4 as many keys are in it; while it
+// has less than 64, also when a ninth key comes into one bucket, where a larger table would make a
+// tree of that.
+size_t FinalTableSize(std::span<const uint32_t> hashes) {
+  constexpr size_t kMostInBucket = 8;
+  constexpr size_t kFirstWithTrees = 64;
+  size_t buckets = 16;
+  for (size_t i = 0; i < hashes.size(); ++i) {
+    if (buckets < kFirstWithTrees) {
+      const auto in_same = std::count_if(
+          hashes.begin(), hashes.begin() + static_cast<std::ptrdiff_t>(i),
+          [&](uint32_t hash) { return Bucket(hash, buckets) == Bucket(hashes[i], buckets); });
+      if (static_cast<size_t>(in_same) >= kMostInBucket) buckets *= 2;
+    }
+    if (i + 1 > buckets / 4 * 3) buckets *= 2;
+  }
+  return buckets;
+}
+
 // Calls unit(u) for each UTF-16 unit; bytes that are not UTF-8 count as U+FFFD.
 template <class Function>
 void ForEachUnit(std::string_view utf8, Function unit) {
@@ -133,16 +154,15 @@ uint32_t JavaHash(std::string_view utf8) {
 }
 
 std::vector<size_t> HashMapOrderOfHashes(std::span<const uint32_t> hashes) {
-  // 16 buckets, doubled when the load passes 3/4. A resize keeps the relative order within a
-  // bucket, so the final order is by bucket of the final table, then by insertion. Buckets that
-  // became trees (eight collisions) are not modelled.
-  size_t buckets = 16;
-  while (hashes.size() > buckets / 4 * 3) buckets *= 2;
-  const auto bucket = [&](size_t i) { return (hashes[i] ^ hashes[i] >> 16) & (buckets - 1); };
+  // A resize keeps the relative order within a bucket, so the final order is by bucket of the final
+  // table, then by insertion. (But for buckets that have become trees: nine keys of one bucket in a
+  // table of 64 or more.)
+  const size_t buckets = FinalTableSize(hashes);
   std::vector<size_t> order(hashes.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return bucket(a) < bucket(b); });
+  std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) {
+    return Bucket(hashes[x], buckets) < Bucket(hashes[y], buckets);
+  });
   return order;
 }
 

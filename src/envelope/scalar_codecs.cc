@@ -228,6 +228,14 @@ bool EncodeDecimalText(const Codec& codec, std::string_view text, Buffer& out) {
   return true;
 }
 
+bool EncodeFiniteDecimalDouble(const Codec& codec, std::string_view text, Buffer& out) {
+  return !IsSpecialDecimal(text) && EncodeDecimalDouble(codec, text, out);
+}
+
+bool EncodeFiniteDecimalText(const Codec& codec, std::string_view text, Buffer& out) {
+  return !IsSpecialDecimal(text) && EncodeDecimalText(codec, text, out);
+}
+
 bool EncodeMoney(const Codec& codec, std::string_view text, Buffer& out) {
   const auto digits = MoneyText(text);
   const auto decimal = digits ? ParseDecimal(*digits) : std::nullopt;

@@ -27,6 +27,10 @@ bool EncodeVariableDecimal(const Codec&, std::string_view text, Buffer& out);
 bool EncodeDecimalDouble(const Codec&, std::string_view text, Buffer& out);
 bool EncodeDecimalText(const Codec& codec, std::string_view text, Buffer& out);
 
+// Elements of numeric[]: pgjdbc reads them as BigDecimal, which has neither NaN nor infinities.
+bool EncodeFiniteDecimalDouble(const Codec& codec, std::string_view text, Buffer& out);
+bool EncodeFiniteDecimalText(const Codec& codec, std::string_view text, Buffer& out);
+
 // money, in any lc_monetary. The …ViaDouble ones are 2.5's snapshot, where JDBC gives a double.
 bool EncodeMoney(const Codec& codec, std::string_view text, Buffer& out);
 bool EncodeMoneyDouble(const Codec&, std::string_view text, Buffer& out);

@@ -82,10 +82,18 @@ class PlanBuilder {
   }
 
  private:
+  // Null: the catalog does not know the column any more. The stream's decoder reads the catalog
+  // through the column filters, so that a column that is left out of values is one that it does not
+  // know.
+  const CatalogColumn* Facts(const RelationColumn& column) const {
+    if (!snapshot_ && !Included(column)) return nullptr;
+    const auto found = catalog_.find(column.name);
+    return found == catalog_.end() ? nullptr : found->second;
+  }
+
   void AddColumn(RowPlan& row, size_t position, bool is_key) const {
     const RelationColumn& column = relation_.columns[position];
-    const auto found = catalog_.find(column.name);
-    const CatalogColumn* const facts = found == catalog_.end() ? nullptr : found->second;
+    const CatalogColumn* const facts = Facts(column);
     const SourceType type = ResolveType(types_, column.type, column.typmod);
     const TypeContext context = {
         .options = options_,

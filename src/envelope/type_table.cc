@@ -71,18 +71,18 @@ bool Is25(const TypeContext& context) { return context.options.compat == Compat:
 
 // ---- numbers
 
-void Numeric(Codec& codec, int32_t typmod, const TypeContext& context, bool) {
+void Numeric(Codec& codec, int32_t typmod, const TypeContext& context, bool in_array) {
   codec.decimal_numeric = context.decimal_numeric;
   codec.scale = NumericScale(typmod);
   switch (context.options.decimal) {
     case DecimalMode::kDouble:
       codec.schema = PlainSchema("double");
-      codec.encode = EncodeDecimalDouble;
+      codec.encode = in_array ? EncodeFiniteDecimalDouble : EncodeDecimalDouble;
       codec.fallback = "0.0";
       return;
     case DecimalMode::kString:
       codec.schema = PlainSchema("string");
-      codec.encode = EncodeDecimalText;
+      codec.encode = in_array ? EncodeFiniteDecimalText : EncodeDecimalText;
       codec.fallback = Encoded(codec, "0");
       return;
     case DecimalMode::kPrecise:
