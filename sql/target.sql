@@ -1,0 +1,63 @@
+-- What walrelay needs in the target. It creates all of this itself; run the file beforehand where its role may not, for
+-- example: psql -d target_db -f sql/target.sql. May be run again.
+-- Tables are created in schema public when their first record comes, with __cdc_operation, __cdc_timestamp, __synced_at.
+-- src/apply/objects.cc has the same objects; a test compares them.
+
+-- Our own book-keeping.
+CREATE SCHEMA IF NOT EXISTS walrelay;
+
+-- The next offset of each partition; moves in the transaction of the rows.
+CREATE TABLE IF NOT EXISTS walrelay.progress (
+  pipeline    text        NOT NULL,
+  sink        text        NOT NULL,
+  topic       text        NOT NULL,
+  partition   integer     NOT NULL,
+  next_offset bigint      NOT NULL,
+  fingerprint text        NOT NULL,
+  updated_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, topic, partition)
+);
+
+-- Records that could not be applied: why, where from, and their bytes.
+CREATE TABLE IF NOT EXISTS walrelay.dead_letters (
+  id              bigserial   PRIMARY KEY,
+  pipeline        text        NOT NULL,
+  sink            text        NOT NULL,
+  kafka_topic     text        NOT NULL,
+  kafka_partition integer     NOT NULL,
+  kafka_offset    bigint      NOT NULL,
+  reason          text        NOT NULL,
+  sqlstate        text,
+  record_key      bytea,
+  record_value    bytea,
+  record_headers  json,
+  created_at      timestamptz NOT NULL DEFAULT now()
+);
+
+-- One line for each table of a schema that has the columns we add: its rows, last change, last write and the
+-- time between the newest of both. Reads the tables, also those that are created later.
+CREATE OR REPLACE FUNCTION walrelay.table_summary(schema_name text, timestamp_column text, synced_column text)
+RETURNS TABLE (table_name text, row_count bigint, last_change timestamptz, last_sync timestamptz, replication_lag interval)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+DECLARE
+  found record;
+BEGIN
+  FOR found IN
+    SELECT c.relname FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = timestamp_column AND NOT a.attisdropped
+    JOIN pg_attribute b ON b.attrelid = c.oid AND b.attname = synced_column AND NOT b.attisdropped
+    WHERE c.relnamespace = schema_name::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    ORDER BY c.relname
+  LOOP
+    RETURN QUERY EXECUTE format(
+      'SELECT %L::text, count(*), max(%I)::timestamptz, max(%I)::timestamptz, '
+      'greatest(max(%I)::timestamptz - max(%I)::timestamptz, interval ''0'') FROM %I.%I',
+      found.relname, timestamp_column, synced_column, synced_column, timestamp_column, schema_name, found.relname);
+  END LOOP;
+END
+$$;
+
+-- Rows and lag of each replicated table.
+CREATE OR REPLACE VIEW public.sync_summary AS
+SELECT table_name, row_count, last_change, last_sync, replication_lag
+FROM walrelay.table_summary('public', '__cdc_timestamp', '__synced_at');

@@ -1,0 +1,468 @@
+// Sinks on real databases: what a batch leaves behind.
+#include <gtest/gtest.h>
+
+#include "apply/sink.h"
+#include "apply/source_catalog.h"
+#include "base/status.h"
+#include "pg/error.h"
+#include "tests/apply/database.h"
+#include "tests/apply/records.h"
+
+namespace walrelay::apply {
+namespace {
+
+using testing::Database;
+using testing::Records;
+
+constexpr std::string_view kUnsentText = R"("__debezium_unavailable_value")";
+
+// Records of public.t (id int primary key, v text, n numeric(10,2)) by default.
+class SinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    lake = Database::Create("WALRELAY_TEST_LAKE", "lake");
+    target = Database::Create("WALRELAY_TEST_TARGET", "target");
+    if (lake == nullptr || target == nullptr)
+      GTEST_SKIP() << "set WALRELAY_TEST_LAKE and WALRELAY_TEST_TARGET";
+  }
+
+  SinkOptions Options(SinkKind kind = SinkKind::kTarget) {
+    SinkOptions options;
+    options.connection = (kind == SinkKind::kLake ? lake : target)->options();
+    options.kind = kind;
+    options.pipeline = "test";
+    return options;
+  }
+  std::unique_ptr<Sink> Open(const SinkOptions& options) {
+    auto sink = Sink::Open(options);
+    EXPECT_TRUE(sink.ok()) << Message(sink.status());
+    return sink.ok() ? *std::move(sink) : nullptr;
+  }
+
+  static std::string Schema(std::string_view row_fields) {
+    return Cat(R"({"type":"struct","fields":[{"type":"struct","fields":[)", row_fields,
+               R"(],"optional":true,"field":"after"}],"optional":false})");
+  }
+  static constexpr std::string_view kFields =
+      R"({"type":"int32","optional":false,"field":"id"},{"type":"string","optional":true,"field":"v"},)"
+      R"({"type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2","connect.decimal.precision":"10"},"field":"n"})";
+
+  ConsumedRecord& Event(std::string_view op, std::string_view before, std::string_view after,
+                        std::string_view id) {
+    const std::string key = Cat(
+        R"({"schema":{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"}],"optional":false},"payload":{"id":)",
+        id, "}}");
+    return Keyed(op, before, after,
+                 id == "-" ? std::nullopt : std::optional<std::string_view>(key));
+  }
+  ConsumedRecord& Keyed(std::string_view op, std::string_view before, std::string_view after,
+                        std::optional<std::string_view> key) {
+    const std::string source = Cat(R"({"version":"x","ts_ms":1700000000123,"db":"d","schema":")",
+                                   schema, R"(","table":")", table, R"(","lsn":)", lsn, "}");
+    const std::string value = Cat(R"({"schema":)", Schema(fields), R"(,"payload":{"before":)",
+                                  before, R"(,"after":)", after, R"(,"source":)", source,
+                                  R"(,"op":")", op, R"(","ts_ms":1,"transaction":null}})");
+    ++lsn;
+    return records.Add(Cat("cdc.", schema, ".", table), 0, offset++, key, value);
+  }
+  static std::string Row(std::string_view id, std::string_view v, std::string_view n = "null") {
+    return Cat(R"({"id":)", id, R"(,"v":)", v, R"(,"n":)", n, "}");
+  }
+  void Insert(int id, std::string_view v) { Event("c", "null", Row(Cat(id), v), Cat(id)); }
+  void Delete(int id) {
+    Event("d", Row(Cat(id), "null"), "null", Cat(id));
+    records.Add(Cat("cdc.", schema, ".", table), 0, offset++, Cat(id), std::nullopt);
+  }
+
+  // Applies all records that were made since the last call.
+  absl::StatusOr<BatchResult> Apply(Sink& sink) {
+    const auto batch = std::span(records.all).subspan(applied);
+    applied = records.all.size();
+    return sink.Apply(batch);
+  }
+  BatchResult MustApply(Sink& sink) {
+    auto result = Apply(sink);
+    EXPECT_TRUE(result.ok()) << Message(result.status());
+    return result.ok() ? *result : BatchResult();
+  }
+  std::string Mirror(std::string_view columns = "id, v, n") {
+    return target->All(Cat("SELECT ", columns, " FROM public.t ORDER BY id, v"));
+  }
+
+  std::unique_ptr<Database> lake, target;
+  Records records;
+  size_t applied = 0;
+  int64_t offset = 0;
+  int64_t lsn = 1000;
+  std::string schema = "public";
+  std::string table = "t";
+  std::string fields{kFields};
+};
+
+// Every promise holds for the few statements of a small batch and for the COPY of a large one.
+class BothSizes : public SinkTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  // Rows that make a batch large; beyond the keys of the tests.
+  void MaybeMakeLarge() {
+    for (int i = 0; GetParam() && i < 1000; ++i) Insert(100'000 + i, R"("filler")");
+  }
+  std::string MirrorWithoutFillers(std::string_view columns = "id, v, n") {
+    return target->All(
+        Cat("SELECT ", columns, " FROM public.t WHERE v IS DISTINCT FROM 'filler' ORDER BY id, v"));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Sink, BothSizes, ::testing::Bool(),
+                         [](const auto& given) { return given.param ? "large" : "small"; });
+
+TEST_P(BothSizes, InsertsUpdatesAndDeletes) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options());
+  Insert(1, R"("one")");
+  Insert(2, R"("two")");
+  Insert(3, R"("tab\tquote\"back\\slash\nnewline ü")");
+  MaybeMakeLarge();
+  BatchResult result = MustApply(*sink);
+  EXPECT_EQ(result.events, GetParam() ? 1003 : 3);
+  EXPECT_EQ(result.newest_source_ts_us, 1700000000123000);
+  Event("u", "null", Row("1", "null", R"("MDk=")"), "1");
+  Delete(2);
+  MaybeMakeLarge();
+  result = MustApply(*sink);
+  EXPECT_EQ(result.tombstones, 1);
+  EXPECT_EQ(MirrorWithoutFillers(), "1|NULL|123.45\n3|tab\tquote\"back\\slash\nnewline ü|NULL");
+  EXPECT_EQ(target->One("SELECT __cdc_operation || ' ' || __cdc_timestamp || ' ' || (__synced_at > "
+                        "now() - interval '1 minute') "
+                        "FROM public.t WHERE id = 1"),
+            "u 2023-11-14 22:13:20.123+00 true");
+}
+
+TEST_P(BothSizes, KeepsAToastValueThatWasNotSent) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options());
+  Insert(1, R"("long value")");
+  Insert(2, R"("other")");
+  MustApply(*sink);
+  Event("u", "null", Row("1", kUnsentText, R"("MDk=")"), "1");
+  Event("u", "null", Row("2", R"("sent")", R"("MDk=")"), "2");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  EXPECT_EQ(MirrorWithoutFillers(), "1|long value|123.45\n2|sent|123.45");
+}
+
+TEST_P(BothSizes, CarriesAnUnsentValueOverAKeyChange) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options());
+  Insert(1, R"("long value")");
+  MustApply(*sink);
+  const int64_t same = lsn;
+  records.AddHeader(Event("d", Row("1", "null"), "null", "1"), "__debezium.newkey", "{\"id\":2}");
+  lsn = same;
+  records.AddHeader(Event("c", "null", Row("2", kUnsentText, R"("MDk=")"), "2"),
+                    "__debezium.oldkey", "{\"id\":1}");
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).incomplete_rows, 0);
+  EXPECT_EQ(MirrorWithoutFillers(), "2|long value|123.45");
+}
+
+TEST_P(BothSizes, StartsARowAnewThatWasDeletedAndInserted) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options());
+  Event("c", "null", Row("1", R"("old")", R"("MDk=")"), "1");
+  MustApply(*sink);
+  Delete(1);
+  fields =
+      R"({"type":"int32","optional":false,"field":"id"},{"type":"string","optional":true,"field":"v"})";
+  Event("c", "null", R"({"id":1,"v":"new"})", "1");  // A table that lost a column meanwhile.
+  MaybeMakeLarge();
+  MustApply(*sink);
+  EXPECT_EQ(MirrorWithoutFillers(), "1|new|NULL") << "nothing of the old row may shine through";
+}
+
+TEST_P(BothSizes, TruncatesInOrder) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options());
+  Insert(1, R"("before")");
+  MustApply(*sink);
+  Insert(2, R"("before")");
+  Event("t", "null", "null", "-");
+  Insert(3, R"("after")");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  EXPECT_EQ(MirrorWithoutFillers(), "3|after|NULL");
+}
+
+TEST_P(BothSizes, ChangesNothingWhenABatchComesAgain) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options(SinkKind::kLake));
+  Insert(1, R"("one")");
+  Insert(1, R"("two")");
+  Delete(1);
+  Insert(1, R"("three")");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  const auto state = [&] {
+    return lake->All("SELECT count(*), max(id), max(processed_at) FROM cdc_raw.cdc_events") + "\n" +
+           lake->All("SELECT id, v, synced_at FROM cdc_processed.t WHERE id < 100 ORDER BY id");
+  };
+  const std::string before = state();
+  const auto again = sink->Apply(records.all);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->repeated, static_cast<int64_t>(records.all.size()));
+  EXPECT_EQ(state(), before);
+  // A new process finds the same.
+  sink.reset();
+  sink = Open(Options(SinkKind::kLake));
+  const auto progress = sink->LoadProgress();
+  ASSERT_TRUE(progress.ok());
+  EXPECT_EQ(progress->at({"cdc.public.t", 0}), offset);
+  EXPECT_EQ(sink->LastFingerprint({"cdc.public.t", 0}), RecordFingerprint(records.all.back()));
+  ASSERT_TRUE(sink->Apply(records.all).ok());
+  EXPECT_EQ(state(), before);
+}
+
+TEST_P(BothSizes, LeavesNothingWhenSomebodyElseMovedOn) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options(SinkKind::kLake));
+  Insert(1, R"("one")");
+  MustApply(*sink);
+  lake->All("UPDATE walrelay.progress SET next_offset = next_offset + 1");
+  Insert(2, R"("two")");
+  MaybeMakeLarge();
+  const auto result = Apply(*sink);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(Message(result.status()).find("somebody else moved"), std::string_view::npos)
+      << Message(result.status());
+  sink.reset();
+  EXPECT_EQ(lake->One("SELECT count(*) FROM cdc_raw.cdc_events"), "1");
+  EXPECT_EQ(lake->One("SELECT count(*) FROM cdc_processed.t"), "1");
+}
+
+TEST_P(BothSizes, PutsWhatItCannotReadIntoTheDeadLetters) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options(SinkKind::kLake));
+  Insert(1, R"("one")");
+  records.AddHeader(records.Add("cdc.public.t", 0, offset++, "\xff\x00key", "not JSON"), "h", "v");
+  Event("c", "null", Row("2", R"("two")", R"("no base64")"), "2");
+  Insert(3, R"("three")");
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 2);
+  EXPECT_EQ(lake->All("SELECT kafka_offset, convert_from(record_value, 'UTF8') = 'not JSON', "
+                      "record_headers, reason LIKE '%column n of "
+                      "cdc_processed.t%' FROM walrelay.dead_letters ORDER BY kafka_offset"),
+            "1|t|[[\"h\",\"v\"]]|f\n2|f|[]|t");
+  EXPECT_EQ(lake->All("SELECT id FROM cdc_processed.t WHERE id < 100 ORDER BY id"), "1\n3");
+}
+
+TEST_P(BothSizes, AddsColumnsInTheSameTransaction) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options());
+  Insert(1, R"("one")");
+  MustApply(*sink);
+  Insert(2, R"("two")");
+  fields +=
+      R"(,{"type":"int64","optional":true,"name":"io.debezium.time.MicroTimestamp","version":1,"field":"Added At"})";
+  Event("c", "null", R"({"id":3,"v":"three","n":null,"Added At":1000000})", "3");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  EXPECT_EQ(MirrorWithoutFillers("id, v, \"Added At\""),
+            "1|one|NULL\n2|two|NULL\n3|three|1970-01-01 00:00:01");
+}
+
+TEST_F(SinkTest, StoresRawEventsAsTheyCame) {
+  auto sink = Open(Options(SinkKind::kLake));
+  Insert(1, R"("one\ttab \"quoted\" \\ ü")");
+  Event("u", Row("1", R"("one")"), Row("1", R"("two")"), "1");
+  Delete(1);
+  Event("t", "null", "null", "-");
+  MustApply(*sink);
+  EXPECT_EQ(
+      lake->All(
+          "SELECT id, source_table, operation, event_key, before_data->>'v', after_data->>'v', "
+          "source_metadata->>'table', kafka_topic, kafka_partition, kafka_offset, event_timestamp "
+          "FROM cdc_raw.cdc_events ORDER BY id"),
+      "1|public.t|c|{\"id\": 1}|NULL|one\ttab \"quoted\" \\ ü|t|cdc.public.t|0|0|2023-11-14 "
+      "22:13:20.123+00\n"
+      "2|public.t|u|{\"id\": 1}|one|two|t|cdc.public.t|0|1|2023-11-14 22:13:20.123+00\n"
+      "3|public.t|d|{\"id\": 1}|NULL|NULL|t|cdc.public.t|0|2|2023-11-14 22:13:20.123+00\n"
+      "4|public.t|t|NULL|NULL|NULL|t|cdc.public.t|0|4|2023-11-14 22:13:20.123+00");
+}
+
+TEST_F(SinkTest, AnswersThroughItsViewsAlsoForTablesMadeLater) {
+  auto lake_sink = Open(Options(SinkKind::kLake));
+  auto target_sink = Open(Options());
+  EXPECT_EQ(lake->All("SELECT * FROM cdc_raw.cdc_statistics"), "");
+  EXPECT_EQ(lake->All("SELECT * FROM cdc_processed.analytics_summary"), "");
+  EXPECT_EQ(target->All("SELECT * FROM sync_summary"), "");
+  Insert(1, R"("one")");
+  Insert(2, R"("two")");
+  Event("u", "null", Row("1", R"("three")"), "1");
+  MustApply(*lake_sink);
+  ASSERT_TRUE(target_sink->Apply(records.all).ok());
+  EXPECT_EQ(lake->All("SELECT source_table, operation, event_count, first_event, replication_lag > "
+                      "interval '1 day' FROM "
+                      "cdc_raw.cdc_statistics"),
+            "public.t|c|2|2023-11-14 22:13:20.123+00|t\npublic.t|u|1|2023-11-14 22:13:20.123+00|t");
+  const std::string_view summary = "t|2|2023-11-14 22:13:20.123+00|t|t";
+  EXPECT_EQ(lake->All("SELECT table_name, row_count, last_change, last_sync > now() - interval '1 "
+                      "minute', replication_lag > "
+                      "interval '1 day' FROM cdc_processed.analytics_summary"),
+            summary);
+  EXPECT_EQ(target->All("SELECT table_name, row_count, last_change, last_sync > now() - interval "
+                        "'1 minute', replication_lag > "
+                        "interval '1 day' FROM sync_summary"),
+            summary);
+}
+
+TEST_F(SinkTest, LetsOneProcessIn) {
+  auto first = Open(Options());
+  const auto second = Sink::Open(Options());
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(Message(second.status()).find(Cat("session ", first->backend_pid())),
+            std::string_view::npos)
+      << Message(second.status());
+  SinkOptions other = Options();
+  other.pipeline = "other";
+  EXPECT_NE(Open(other), nullptr) << "another pipeline is none of its business";
+  SinkOptions shared = Options();
+  shared.exclusive = false;
+  EXPECT_NE(Open(shared), nullptr);
+  first.reset();
+  EXPECT_NE(Open(Options()), nullptr);
+}
+
+TEST_F(SinkTest, NamesTheRecordThatTheDatabaseRefusesAndNotItsValue) {
+  auto sink = Open(Options());
+  target->All("CREATE TABLE public.t (id int PRIMARY KEY, v varchar(3), n numeric)");
+  Insert(1, R"("abc")");
+  MustApply(*sink);
+  Insert(2, R"("hunter2")");
+  const auto result = Apply(*sink);
+  ASSERT_FALSE(result.ok());
+  const std::string message(Message(result.status()));
+  EXPECT_NE(message.find("public.t"), std::string::npos) << message;
+  EXPECT_NE(message.find("topic cdc.public.t partition 0 offset 1"), std::string::npos) << message;
+  EXPECT_NE(message.find("22001"), std::string::npos) << message;
+  EXPECT_EQ(message.find("hunter2"), std::string::npos) << message;
+  EXPECT_EQ(pg::SqlStateOf(result.status()), "22001");
+  sink.reset();
+  EXPECT_EQ(target->One("SELECT next_offset FROM walrelay.progress"), "1");
+}
+
+TEST_F(SinkTest, ReportsALostConnection) {
+  auto sink = Open(Options());
+  Insert(1, R"("one")");
+  MustApply(*sink);
+  target->One(Cat("SELECT pg_terminate_backend(", sink->backend_pid(), ")"));
+  Insert(2, R"("two")");
+  const auto result = Apply(*sink);
+  EXPECT_TRUE(result.status().code() == absl::StatusCode::kUnavailable ||
+              result.status().code() == absl::StatusCode::kUnknown)
+      << Message(result.status());
+  sink.reset();
+  sink = Open(Options());
+  const auto again = sink->Apply(records.all);
+  ASSERT_TRUE(again.ok()) << Message(again.status());
+  EXPECT_EQ(Mirror("id"), "1\n2");
+}
+
+TEST_F(SinkTest, RefusesTwoTablesInOne) {
+  auto sink = Open(Options());
+  Insert(1, R"("one")");
+  MustApply(*sink);
+  schema = "archive";
+  Insert(2, R"("two")");
+  const auto result = Apply(*sink);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(Message(result.status()).find("target.table.format"), std::string_view::npos);
+}
+
+TEST_F(SinkTest, KeepsTablesWithoutAKeyByWholeRows) {
+  auto sink = Open(Options());
+  const auto row = [](std::string_view v) { return Row("1", v); };
+  for (const std::string_view v : {R"("a")", R"("a")", "null", R"("b")"})
+    Event("c", "null", row(v), "-");
+  MustApply(*sink);
+  Event("u", row(R"("b")"), row(R"("c")"), "-");
+  Event("d", row(R"("a")"), "null", "-");
+  Event("d", row("null"), "null", "-");
+  MustApply(*sink);
+  EXPECT_EQ(Mirror("v"), "a\nc");
+}
+
+TEST_F(SinkTest, CopiesManyRowsOfATableWithoutAKey) {
+  auto sink = Open(Options());
+  for (int i = 0; i < 1000; ++i) Event("c", "null", Row("1", R"("same")"), "-");
+  MustApply(*sink);
+  EXPECT_EQ(target->One("SELECT count(*) FROM public.t WHERE v = 'same' AND __cdc_operation = 'c' "
+                        "AND __synced_at IS NOT NULL"),
+            "1000");
+}
+
+TEST_F(SinkTest, TakesAnExistingTableAsItIs) {
+  target->All(
+      "CREATE TABLE public.t (n text, id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v "
+      "varchar(20), "
+      "twice bigint GENERATED ALWAYS AS (id * 2) STORED, own text DEFAULT 'mine')");
+  auto sink = Open(Options());
+  Event("c", "null", Row("7", R"("one")", R"("MDk=")"), "7");
+  MustApply(*sink);
+  EXPECT_EQ(Mirror("id, v, n, twice, own, __cdc_operation"), "7|one|123.45|14|mine|c");
+}
+
+TEST_F(SinkTest, RefusesAnExistingTableWithoutTheKey) {
+  target->All("CREATE TABLE public.t (id int, v text, n numeric)");
+  auto sink = Open(Options());
+  Insert(1, R"("one")");
+  const auto result = Apply(*sink);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(Message(result.status()).find("unique index on (id)"), std::string_view::npos)
+      << Message(result.status());
+}
+
+TEST_F(SinkTest, FindsRowsOfKeysWhoseOperatorsAreOutsideOfTheSearchPath) {
+  target->All(
+      "CREATE EXTENSION citext; CREATE TABLE public.t (id citext PRIMARY KEY, v text, n numeric)");
+  auto sink = Open(Options());
+  fields =
+      R"({"type":"string","optional":false,"field":"id"},{"type":"string","optional":true,"field":"v"})";
+  Keyed("c", "null", R"({"id":"Key","v":"one"})", R"({"id":"Key"})");
+  MustApply(*sink);
+  Keyed("d", R"({"id":"kEY","v":null})", "null", R"({"id":"kEY"})");
+  MustApply(*sink);
+  EXPECT_EQ(Mirror("id"), "");
+}
+
+TEST_F(SinkTest, ReadsRecordsWithoutSchemasByTheSourcesTypes) {
+  SinkOptions options = Options();
+  options.source_table = [](const std::string&,
+                            const std::string&) -> absl::StatusOr<std::optional<SourceTable>> {
+    return SourceTable{.columns = {{"id", "integer"},
+                                   {"n", "numeric(10,2)"},
+                                   {"at", "timestamp(3) without time zone"}},
+                       .identity = {"id"}};
+  };
+  auto sink = Open(options);
+  records.Add(
+      "cdc.public.t", 0, 0, R"({"id":1})",
+      R"({"before":null,"after":{"id":1,"n":"MDk=","at":1000},"source":{"schema":"public","table":"t","ts_ms":5},"op":"c"})");
+  MustApply(*sink);
+  EXPECT_EQ(target->All("SELECT id, n, at FROM public.t"), "1|123.45|1970-01-01 00:00:01");
+}
+
+TEST_F(SinkTest, KeepsProgressOfSeveralPartitionsAndOverGaps) {
+  auto sink = Open(Options());
+  Insert(1, R"("one")");
+  offset = 10;  // Control records took the offsets between.
+  Insert(2, R"("two")");
+  records.all.push_back(records.all[0]);
+  records.all.back().partition = 3;
+  records.all.back().offset = 5;
+  MustApply(*sink);
+  const auto progress = sink->LoadProgress();
+  ASSERT_TRUE(progress.ok());
+  EXPECT_EQ(*progress, (std::map<TopicPartition, int64_t>{{{"cdc.public.t", 0}, 11},
+                                                          {{"cdc.public.t", 3}, 6}}));
+}
+
+}  // namespace
+}  // namespace walrelay::apply
