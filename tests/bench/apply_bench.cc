@@ -2,7 +2,6 @@
 // and WALRELAY_TEST_TARGET name servers: their schemas cdc_raw, cdc_processed, public.bench_orders
 // and walrelay are used.
 #include <benchmark/benchmark.h>
-#include <sys/resource.h>
 
 #include <cstdlib>
 #include <deque>
@@ -14,6 +13,7 @@
 #include "apply/sink.h"
 #include "base/check.h"
 #include "base/status.h"
+#include "pg/connection.h"
 
 namespace walrelay::apply {
 namespace {
