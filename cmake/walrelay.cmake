@@ -28,6 +28,9 @@ function(walrelay_library name)
   target_link_libraries(walrelay_${name} PUBLIC walrelay_flags ${arg_LINKS})
 endfunction()
 
+# All test programs that need no server, for the builds with sanitizers.
+add_custom_target(unit_tests)
+
 function(walrelay_test name)
   cmake_parse_arguments(arg "" "LABEL" "LINKS" ${ARGN})
   if(NOT arg_LABEL)
@@ -36,6 +39,9 @@ function(walrelay_test name)
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE walrelay_flags ${arg_LINKS} GTest::gmock_main)
   add_test(NAME ${name} COMMAND ${name})
+  if(arg_LABEL STREQUAL unit)
+    add_dependencies(unit_tests ${name})
+  endif()
   set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT 300)
   if(NOT arg_LABEL STREQUAL unit)
     # One server, two cores: tests that load it run one at a time.

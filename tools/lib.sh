@@ -307,12 +307,14 @@ remove_own_stack() {
 # --- The build ---
 
 # build PRESET [options of cmake]: configures and builds it; prints only what went wrong.
+# build PRESET TARGET [arguments of cmake]
 build() {
-  local preset=$1 log=$ROOT/build/$1.log
-  shift
+  local preset=$1 target=$2 log=$ROOT/build/$1.log
+  shift 2
   mkdir -p "$ROOT/build"
+  export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1  # another clone of the same source finds what this one has compiled
   say "building $preset"
-  if ! (cd "$ROOT" && cmake --preset "$preset" "$@" && cmake --build --preset "$preset") >"$log" 2>&1 </dev/null; then
+  if ! (cd "$ROOT" && cmake --preset "$preset" "$@" && cmake --build --preset "$preset" --target "$target") >"$log" 2>&1 </dev/null; then
     grep -E -m 20 'FAILED|error|Error' "$log" >&2 || tail -n 20 "$log" >&2
     die "the build failed (log: $log)"
   fi

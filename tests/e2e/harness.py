@@ -184,7 +184,8 @@ def envelope(message):
 
 def delete_topics(names):
     if names:
-        for deleted in admin_client().delete_topics(list(names), operation_timeout=20).values():
+        client = admin_client()  # It must outlive its futures.
+        for deleted in client.delete_topics(list(names), operation_timeout=20).values():
             with contextlib.suppress(Exception):
                 deleted.result()
 
