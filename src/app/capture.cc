@@ -64,6 +64,8 @@ absl::Status Capture::Run() {
       const Lsn from,
       std::visit([&](const auto& action) { return Prepare(session, action); }, decision.action));
   if (from == kNoLsn) {
+    RETURN_IF_ERROR(session.FlushAndRecord(
+        std::chrono::seconds(10)));  // Debezium's record of the finished snapshot.
     log::Info("the snapshot is complete, and snapshot.mode asks for nothing more");
     return absl::OkStatus();
   }

@@ -53,6 +53,7 @@ absl::Status CaptureSession::Connect() {
                    wal::ReplicationStream::Connect(settings.source.connection, kConnectLimit));
   ASSIGN_OR_RETURN(identity_, stream_->IdentifySystem());
   status_interval_ = settings.source.status_interval;
+  offset_at_ = Clock::now() + settings.offset_flush_interval;
   if (identity_.wal_sender_timeout.count() > 0)
     status_interval_ = std::min(status_interval_, identity_.wal_sender_timeout / 3);
   return absl::OkStatus();

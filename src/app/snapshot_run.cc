@@ -18,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 using envelope::SnapshotMarker;
 
 constexpr auto kProgressEvery = 5s;
+constexpr auto kFlushLimit = 60s;
 constexpr auto kWaitNoticeEvery = 5s;
 constexpr auto kSlotLimit = 24h;  // Creation waits for open transactions, visibly, and until stop.
 
@@ -314,7 +315,8 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
     session.offsets().SnapshotFinished(lsn, facts.transaction_id, facts.timestamp_micros,
                                        created.consistent_point);
   }
-  RETURN_IF_ERROR(session.FlushAndRecord(60s));
+  RETURN_IF_ERROR(session.link().Flush(Clock::now() + kFlushLimit));
+  if (action.stream_after) RETURN_IF_ERROR(session.link().WritePositionNow());
   session.link().ForgetTopicCache();  // The plans' addresses may come again.
   return created.consistent_point;
 }

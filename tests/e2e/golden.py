@@ -10,6 +10,8 @@ import re
 import subprocess
 import time
 
+from confluent_kafka.admin import NewTopic
+
 import harness
 from harness import ROOT, Database, Pipeline, wait_until
 
@@ -61,6 +63,10 @@ class GoldenPipeline(Pipeline):
         names = [name for name in harness.topics("") if name == "__walrelay_positions" or not name.startswith("__")]
         harness.delete_topics(names)
         wait_until("topics deleted", lambda: not set(names) & set(harness.topics("")))
+        # The recordings were made with offset.storage.partitions=1.
+        client = harness.admin_client()
+        created = client.create_topics([NewTopic(OFFSETS, 1, 1, config={"cleanup.policy": "compact"})])
+        created[OFFSETS].result()
 
     def data_topics(self):
         return {name: partitions for name, partitions in harness.topics("").items() if not name.startswith(("connect_", "__"))}
