@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "app/exit_code.h"
+#include "app/source_errors.h"
 #include "base/log.h"
 #include "envelope/topic_names.h"
 #include "pg/catalog.h"
@@ -33,9 +34,10 @@ CaptureSession::CaptureSession(const CaptureShared& shared)
 absl::Status CaptureSession::Connect() {
   const CaptureSettings& settings = shared_.settings;
   // The source first: it is the one that tells a wrong configuration at once.
-  ASSIGN_OR_RETURN(catalog_, pg::Connection::Connect(wal::CaptureSession(settings.source.connection,
-                                                                         "Debezium General"),
-                                                     kConnectLimit));
+  auto catalog = pg::Connection::Connect(
+      wal::CaptureSession(settings.source.connection, "Debezium General"), kConnectLimit);
+  if (!catalog.ok()) return SourceError(catalog.status(), ExitCode::kSourceRefused);
+  catalog_ = *std::move(catalog);
   catalog_->set_limit(kCatalogLimit);
   ASSIGN_OR_RETURN(link_, KafkaLink::Open({.client = settings.kafka,
                                            .slot = settings.source.slot,
@@ -49,9 +51,12 @@ absl::Status CaptureSession::Connect() {
                                             shared_.counters);
   encoder_ = std::make_unique<envelope::Encoder>(settings.envelope);
   RETURN_IF_ERROR(EnsurePublication());
-  ASSIGN_OR_RETURN(stream_,
-                   wal::ReplicationStream::Connect(settings.source.connection, kConnectLimit));
-  ASSIGN_OR_RETURN(identity_, stream_->IdentifySystem());
+  auto stream = wal::ReplicationStream::Connect(settings.source.connection, kConnectLimit);
+  if (!stream.ok()) return SourceError(stream.status(), ExitCode::kSourceRefused);
+  stream_ = *std::move(stream);
+  auto identity = stream_->IdentifySystem();
+  if (!identity.ok()) return SourceError(identity.status(), ExitCode::kSourceUnsuitable);
+  identity_ = *std::move(identity);
   status_interval_ = settings.source.status_interval;
   offset_at_ = Clock::now() + settings.offset_flush_interval;
   if (identity_.wal_sender_timeout.count() > 0)
@@ -77,7 +82,7 @@ absl::Status CaptureSession::EnsurePublication() {
   catalog_->set_limit(request.statement_timeout);
   auto executed = wal::EnsurePublication(*catalog_, request);
   catalog_->set_limit(kCatalogLimit);
-  RETURN_IF_ERROR(executed.status());
+  if (!executed.ok()) return PublicationError(executed.status());
   for (const std::string& statement : *executed) log::Info("source: ", statement);
   return absl::OkStatus();
 }

@@ -38,15 +38,14 @@ enum class ExitCode : int {
   kDataLoss = 50,     // Bytes that do not parse, or a gap in the stream.
   kPositionMismatch =
       51,  // The position record and slot, topics or server flush LSN contradict each other.
-  kEpochMismatch =
-      52,  // Other system identifier: another server.
-  kOptionsChanged = 53,   // Options that shape the stream differ from those of the position record.
+  kEpochMismatch = 52,   // Other system identifier: another server.
+  kOptionsChanged = 53,  // Options that shape the stream differ from those of the position record.
   kTimelineMismatch = 54,      // This server's history does not hold what Kafka already has.
   kPositionBeyondServer = 55,  // The server's WAL ends before our position: it was restored.
   kTopicsNotEmpty = 56,        // Neither slot nor position, but the topics already hold records.
-  kSinkUnreachable = 60,  // Commands that run once only.
-  kSinkConflict = 61,     // Somebody else moved its progress, or two source tables meet in one.
-  kSinkRefused = 62,      // The sink's database refused a row or a change of its tables.
+  kSinkUnreachable = 60,       // Commands that run once only.
+  kSinkConflict = 61,  // Somebody else moved its progress, or two source tables meet in one.
+  kSinkRefused = 62,   // The sink's database refused a row or a change of its tables.
 };
 
 struct ExitCodeText {

@@ -1,5 +1,6 @@
 #include "app/sink_worker.h"
 
+#include "app/exit_code.h"
 #include "base/log.h"
 
 namespace walrelay::app {
@@ -103,7 +104,20 @@ void SinkWorker::Count(const apply::BatchResult& result) {
   }
 }
 
-absl::Status SinkWorker::Run() {
+namespace {
+
+// What a permanent error of a sink means for the exit code.
+absl::Status SinkError(const absl::Status& status) {
+  if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status))
+    return WithExitCode(status, ExitCode::kSinkRefused);
+  return absl::IsDataLoss(status) ? WithExitCode(status, ExitCode::kRecordsGone) : status;
+}
+
+}  // namespace
+
+absl::Status SinkWorker::Run() { return SinkError(RunSession()); }
+
+absl::Status SinkWorker::RunSession() {
   if (connected_before_) ++counters_.reconnects;
   counters_.connected = false;
   consumer_.reset();

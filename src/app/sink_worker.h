@@ -43,6 +43,7 @@ class SinkWorker {
   absl::Status Run();
 
  private:
+  absl::Status RunSession();
   absl::Status AssignNewTopics();
   absl::StatusOr<int64_t> FirstOffset(const TopicPartition& partition);
   absl::Status GatherBatch();

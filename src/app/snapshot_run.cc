@@ -4,6 +4,7 @@
 #include <future>
 
 #include "app/exit_code.h"
+#include "app/source_errors.h"
 #include "base/log.h"
 #include "pg/catalog.h"
 #include "pg/quoting.h"
@@ -255,7 +256,9 @@ absl::StatusOr<wal::CreatedSlot> CreateSlot(CaptureSession& session) {
     }
   }
   RETURN_IF_ERROR(session.shared().stop.Check());
-  return creation.get();
+  auto created = creation.get();
+  if (!created.ok()) return StreamError(created.status());
+  return created;
 }
 
 absl::Status DropUnfinishedSlot(CaptureSession& session) {

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "app/exit_code.h"
+#include "app/source_errors.h"
 #include "base/log.h"
 #include "pg/error.h"
 #include "wal/pgoutput.h"
@@ -90,7 +91,8 @@ absl::Status StreamRun::Start(Lsn from) {
     const absl::Status status = session_.stream().Start(options);
     if (status.ok()) break;
     // A walsender of a process that died may hold the slot until the server notices.
-    if (pg::SqlStateOf(status) != kObjectInUse || Clock::now() > give_up) return status;
+    if (pg::SqlStateOf(status) != kObjectInUse || Clock::now() > give_up)
+      return StreamError(status);
     session_.shared().board.Set("capture", admin::State::kWaiting, Message(status));
     RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now() + kSlotRetryEvery));
     RETURN_IF_ERROR(session_.Tend());
@@ -137,7 +139,9 @@ absl::Status StreamRun::ReadWhatIsThere() {
   size_t bytes = 0;
   bool more = true;
   while (bytes < kReadAtOnceBytes) {
-    ASSIGN_OR_RETURN(const std::optional<wal::Frame> frame, stream.Next());
+    const absl::StatusOr<std::optional<wal::Frame>> next = stream.Next();
+    if (!next.ok()) return StreamError(next.status());
+    const std::optional<wal::Frame>& frame = *next;
     if (!frame) {
       more = false;
       break;

@@ -125,7 +125,7 @@ absl::Status Producer::Produce(const Record& record, int32_t partition, uint64_t
   const size_t size = Size(record.key) + Size(record.value);
   const rd_kafka_resp_err_t error = Enqueue(record, *topic, partition, ticket);
   if (error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-    return absl::FailedPreconditionError(
+    return absl::OutOfRangeError(
         Cat("record of ", size, " bytes for topic ", record.topic,
             " is larger than message.max.bytes; raise it, and ",
             "max.message.bytes of the topic or message.max.bytes of the brokers"));

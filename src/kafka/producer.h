@@ -5,10 +5,10 @@
 // the producer for good: nothing queued behind it is sent any more, so that no partition gets a
 // gap; the owner makes a new one and streams again from the position. Nothing here waits except
 // Prefetch(), Serve() with a timeout and Flush(). Errors: Unavailable (broker, transport, a fatal
-// error of this instance: make a new one), FailedPrecondition (record too large, topic gone, not
-// authorised: an operator acts), ResourceExhausted (queue full: serve, then repeat). Thread: the
-// capture loop's only. The destructor drops what is still queued. Source: DESIGN.md §2 link A, §4;
-// PROTOCOL.md §3.1–3.5, §3.8.
+// error of this instance: make a new one), OutOfRange (record above a size limit),
+// FailedPrecondition (topic gone, not authorised: an operator acts), ResourceExhausted (queue full:
+// serve, then repeat). Thread: the capture loop's only. The destructor drops what is still queued.
+// Source: DESIGN.md §2 link A, §4; PROTOCOL.md §3.1–3.5, §3.8.
 #pragma once
 
 #include <absl/functional/function_ref.h>

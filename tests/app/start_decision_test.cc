@@ -18,15 +18,17 @@ StartFacts Healthy() {
   facts.system_identifier = "7000000000000000001";
   facts.timeline = 1;
   facts.server_flush = Lsn{5000};
-  facts.slot = SlotFacts{.plugin = "pgoutput",
-                         .database = "source_db",
-                         .restart_lsn = Lsn{900},
-                         .confirmed_flush = Lsn{1000}};
-  facts.position = PositionRecord{
-      .slot = "debezium_slot",
-      .epoch = {.system_identifier = "7000000000000000001", .timeline = 1, .incarnation = Lsn{500}},
-      .end_lsn = Lsn{2000},
-      .options_hash = "ab"};
+  facts.slot.emplace();
+  facts.slot->plugin = "pgoutput";
+  facts.slot->database = "source_db";
+  facts.slot->restart_lsn = Lsn{900};
+  facts.slot->confirmed_flush = Lsn{1000};
+  facts.position.emplace();
+  facts.position->slot = "debezium_slot";
+  facts.position->epoch = {
+      .system_identifier = "7000000000000000001", .timeline = 1, .incarnation = Lsn{500}};
+  facts.position->end_lsn = Lsn{2000};
+  facts.position->options_hash = "ab";
   facts.options_hash = "ab";
   return facts;
 }

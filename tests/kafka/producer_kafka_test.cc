@@ -165,7 +165,7 @@ TEST_F(ProducerKafkaTest, RefusesARecordThatIsTooLargeHere) {
   auto producer = NewProducer();
   const absl::Status status =
       producer->Produce(MakeRecord(topic, "k", std::string(1'048'500, 'x')), 0, 0);
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
   EXPECT_THAT(std::string(Message(status)), HasSubstr(topic));
   EXPECT_THAT(std::string(Message(status)), HasSubstr("1048501 bytes"));
   WriteAll(*producer, {MakeRecord(topic, "k", std::string(1'048'000, 'x'))});
@@ -181,7 +181,7 @@ TEST_F(ProducerKafkaTest, StopsBehindARecordThatTheBrokerFindsTooLarge) {
   ASSERT_TRUE(producer->Produce(MakeRecord(topic, "k", "behind"), 0, 2).ok());
   const absl::Status status =
       producer->Flush(In(seconds(20)), [](const Delivery&) { FAIL() << "nothing may be written"; });
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange) << status;
   EXPECT_THAT(std::string(Message(status)), HasSubstr("5001 bytes"));
   EXPECT_THAT(std::string(Message(status)), HasSubstr(topic));
   EXPECT_EQ(producer->Produce(MakeRecord(topic, "k", "later"), 0, 3), status) << "failed for good";

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "app/commands/source_session.h"
+#include "app/exit_code.h"
 #include "app/option_table.h"
 #include "base/json.h"
 #include "envelope/connect_offset.h"

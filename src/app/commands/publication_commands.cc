@@ -5,6 +5,7 @@
 #include "app/capture_options.h"
 #include "app/commands/source_session.h"
 #include "app/option_table.h"
+#include "app/source_errors.h"
 #include "base/json.h"
 #include "pg/quoting.h"
 #include "wal/publication.h"
@@ -135,12 +136,6 @@ void PrintShown(const Shown& shown, Console& console) {
                      ": published without a usable replica identity. Give them a primary key, or "
                      "ALTER TABLE … REPLICA "
                      "IDENTITY FULL, or take them out: walrelay publication drop TABLE\n");
-}
-
-absl::Status PublicationError(absl::Status status) {
-  const bool identity = Message(status).find("replica identity") != std::string_view::npos;
-  return SourceError(std::move(status),
-                     identity ? ExitCode::kReplicaIdentity : ExitCode::kPublicationUnsuitable);
 }
 
 absl::StatusOr<wal::PublicationRequest> RequestFor(const CaptureOptions& options,

@@ -2,6 +2,7 @@
 
 #include "app/commands/source_session.h"
 #include "app/option_table.h"
+#include "app/source_errors.h"
 #include "base/json.h"
 #include "wal/publication.h"
 #include "wal/slot.h"
