@@ -34,6 +34,18 @@ CREATE TABLE IF NOT EXISTS walrelay.dead_letters (
   created_at      timestamptz NOT NULL DEFAULT now()
 );
 
+-- Old rows of key changes whose new row has not come yet: values that were not sent are taken from them.
+CREATE TABLE IF NOT EXISTS walrelay.moved_rows (
+  pipeline      text        NOT NULL,
+  sink          text        NOT NULL,
+  table_name    text        NOT NULL,
+  lsn           text        NOT NULL,
+  column_names  text[]      NOT NULL,
+  column_values text[]      NOT NULL,
+  created_at    timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, table_name, lsn)
+);
+
 -- One line for each table of a schema that has the columns we add: its rows, last change, last write and the
 -- time between the newest of both. Reads the tables, also those that are created later.
 CREATE OR REPLACE FUNCTION walrelay.table_summary(schema_name text, timestamp_column text, synced_column text)

@@ -184,7 +184,8 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
   table->what = Cat("table ", table->shape.Describe());
   table->staging = Cat("walrelay_staging_", taken_.size());
   table->is_provisional = is_truncate;
-  table->has_source_key = known != nullptr && !known->identity.empty() && key.fields.size() == known->identity.size();
+  table->has_source_key =
+      known != nullptr && !known->identity.empty() && key.fields.size() == known->identity.size();
   for (auto it = envelope.key.begin(); it != envelope.key.end(); ++it) {
     table->record_key.emplace_back(it.name());
     const auto column = table->shape.Find(it.name());

@@ -77,8 +77,8 @@ class Mirror {
     uint64_t staging_version = 0;  // The shape that was made for; 0: none.
     bool is_changed = false;
     bool is_provisional = false;          // Only a truncate was seen: its key is not known yet.
-    bool has_source_key = false;  // Its key is the source's replica identity,
-    bool has_record_key = true;   // and, or else, that of its records.
+    bool has_source_key = false;          // Its key is the source's replica identity,
+    bool has_record_key = true;           // and, or else, that of its records.
     std::vector<std::string> record_key;  // Columns of the records' key when it was opened.
     explicit Table(MirrorTable made) : shape(std::move(made)), batch(shape.key) {}
   };
@@ -91,7 +91,11 @@ class Mirror {
   absl::Status ReadRow(Table& table, RowMapping& mapping, JsonValue object,
                        const SharedFields* fields, const Placeholder* placeholder);
   absl::Status AddColumns(Table& table, const std::vector<Field>& missing);
-  absl::Status FillFromOldRows(Table& table);
+  absl::Status MoveRows(Table& table);
+  absl::StatusOr<std::optional<pg::Result>> ReadOldRow(const Table& table, uint32_t index,
+                                                       std::vector<Cell>& cells);
+  absl::Status TakeKeptRow(Table& table, std::string_view lsn);
+  absl::Status KeepRow(const Table& table, const TableBatch::KeyChange& departure);
   std::optional<SourceTable> SourceOf(const SourceTableName& name) const;
   bool IsSmall(const Table& table) const;
   absl::Status QueueTable(Table& table, StatementQueue& queue);

@@ -91,6 +91,8 @@ MetadataColumns MetadataColumnsOf(SinkKind kind) {
   return {};
 }
 
+std::string_view SinkName(SinkKind kind) { return kind == SinkKind::kLake ? "lake" : "target"; }
+
 std::string_view MirrorSchemaOf(SinkKind kind) {
   return kind == SinkKind::kLake ? "cdc_processed" : "public";
 }

@@ -25,6 +25,8 @@ struct MetadataColumns {
   std::string_view synced_at;
 };
 MetadataColumns MetadataColumnsOf(SinkKind kind);
+// "lake" or "target", as in walrelay.progress.
+std::string_view SinkName(SinkKind kind);
 // cdc_processed or public.
 std::string_view MirrorSchemaOf(SinkKind kind);
 

@@ -39,37 +39,14 @@ absl::Status Mirror::MakePlans() {
       rows_ += table->batch.changes();
     } else {
       table->plan = table->batch.MakePlan();
-      if (!table->plan.lookups.empty()) {
-        RETURN_IF_ERROR(FillFromOldRows(*table));
+      if (table->plan.has_moves()) {
+        RETURN_IF_ERROR(MoveRows(*table));
         table->plan = table->batch.MakePlan();
       }
       rows_ += table->plan.rows();
       incomplete_ += table->plan.incomplete;
     }
     bytes_ += table->batch.bytes();
-  }
-  return absl::OkStatus();
-}
-
-// A key change with values that were not sent: they stand in the row of the old key, which is still
-// there.
-absl::Status Mirror::FillFromOldRows(Table& table) {
-  RETURN_IF_ERROR(transaction_.Begin());
-  const std::vector<uint16_t> columns = WritableColumns(table);
-  const std::string sql = SelectRowSql(table.shape, columns);
-  std::vector<pg::Parameter> key;
-  std::vector<Cell> found;
-  for (const TableBatch::Lookup& lookup : table.plan.lookups) {
-    key.clear();
-    for (const uint16_t column : table.shape.key)
-      key.push_back(ParameterOf(table.batch.cell(lookup.from, column)));
-    ASSIGN_OR_RETURN(const pg::Result row, connection_.Execute(sql, key));
-    found.assign(table.shape.columns.size(), Cell());
-    for (size_t i = 0; row.rows() == 1 && i < columns.size(); ++i) {
-      const auto value = row.value(0, static_cast<int>(i));
-      found[columns[i]] = value ? Cell{CellState::kText, *value} : Cell{CellState::kNull, {}};
-    }
-    table.batch.Fill(lookup.entry, found);
   }
   return absl::OkStatus();
 }

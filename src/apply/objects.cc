@@ -44,6 +44,17 @@ CREATE TABLE walrelay.dead_letters (
   record_headers  json,
   created_at      timestamptz NOT NULL DEFAULT now()
 ))"},
+    {"to_regclass('walrelay.moved_rows')", R"(
+CREATE TABLE walrelay.moved_rows (
+  pipeline      text        NOT NULL,
+  sink          text        NOT NULL,
+  table_name    text        NOT NULL,
+  lsn           text        NOT NULL,
+  column_names  text[]      NOT NULL,
+  column_values text[]      NOT NULL,
+  created_at    timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, table_name, lsn)
+))"},
     {"to_regprocedure('walrelay.table_summary(text,text,text)')", R"(
 CREATE FUNCTION walrelay.table_summary(schema_name text, timestamp_column text, synced_column text)
 RETURNS TABLE (table_name text, row_count bigint, last_change timestamptz, last_sync timestamptz, replication_lag interval)

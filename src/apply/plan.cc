@@ -79,20 +79,30 @@ void TableBatch::Upsert(Cells cells, const ChangeInfo& info) {
   const uint32_t index = FindOrAdd(cells, &added);
   Entry& entry = entries_[index];
   const bool merge = !added && !entry.is_delete;
-  if (!merge) entry.moved_from = kNone;
+  if (!merge) {
+    entry.moved_from = kNone;
+    entry.awaits = {};
+  }
   if (!added && entry.is_delete) entry.starts_anew = true;
   StoreCells(entry, cells, merge);
   entry.is_delete = false;
   entry.op = info.op;
   entry.source_ts_us = info.source_ts_us;
   entry.record = info.record;
-  if (info.has_old_key && HasUnsent(CellsOf(entry))) TakeFromOldKey(entry, info.lsn);
+  if (info.has_old_key && !info.lsn.empty()) TakeFromOldKey(index, info.lsn);
 }
 
-void TableBatch::TakeFromOldKey(Entry& entry, std::string_view lsn) {
+void TableBatch::TakeFromOldKey(uint32_t index, std::string_view lsn) {
+  Entry& entry = entries_[index];
   const auto found = moved_away_.find(lsn);
-  if (found == moved_away_.end()) return;
-  const Entry& old = entries_[found->second];
+  if (found == moved_away_.end()) {
+    arrivals_.push_back({arena_.Copy(lsn), index});
+    entry.awaits = arrivals_.back().lsn;
+    return;
+  }
+  found->second.has_arrived = true;
+  if (!HasUnsent(CellsOf(entry))) return;
+  const Entry& old = entries_[found->second.entry];
   for (uint32_t i = 0; i < entry.cell_count && i < old.cell_count; ++i) {
     Cell& cell = cells_[entry.first_cell + i];
     if (cell.state == CellState::kUnsent && cells_[old.first_cell + i].is_known()) {
@@ -101,10 +111,11 @@ void TableBatch::TakeFromOldKey(Entry& entry, std::string_view lsn) {
   }
   // A row of the old key that was made in this batch has nothing in the database; one that was
   // moved there has.
+  entry.awaits = old.awaits;
   if (old.moved_from != kNone) {
     entry.moved_from = old.moved_from;
-  } else if (!old.starts_anew) {
-    entry.moved_from = found->second;
+  } else if (!old.starts_anew && old.awaits.empty()) {
+    entry.moved_from = found->second.entry;
   }
 }
 
@@ -119,7 +130,7 @@ void TableBatch::Delete(Cells cells, const ChangeInfo& info) {
     for (const uint16_t column : key_) key_only[column] = cells[column];
     StoreCells(entry, key_only, false);
   }
-  if (info.has_new_key && !info.lsn.empty()) moved_away_[arena_.Copy(info.lsn)] = index;
+  if (info.has_new_key && !info.lsn.empty()) moved_away_[arena_.Copy(info.lsn)] = {index};
   entry.is_delete = true;
   entry.op = info.op;
   entry.source_ts_us = info.source_ts_us;
@@ -136,13 +147,18 @@ void TableBatch::Append(Cells cells, const ChangeInfo& info, bool is_delete) {
 }
 
 void TableBatch::Truncate() {
+  // What was kept aside for rows that are gone is thrown away: it has no entry any more.
+  std::vector<std::string> taken;
+  for (const KeyChange& arrival : arrivals_) taken.emplace_back(arrival.lsn);
   Clear();
   truncate_ = true;
+  for (const std::string& lsn : taken) arrivals_.push_back({arena_.Copy(lsn), kNone});
 }
 
 void TableBatch::Clear() {
   by_key_.clear();
   moved_away_.clear();
+  arrivals_.clear();
   entries_.clear();
   cells_.clear();
   arena_.Clear();
@@ -163,11 +179,22 @@ void TableBatch::Fill(uint32_t index, Cells found) {
     }
   }
   entry.moved_from = kNone;
+  entry.awaits = {};
+}
+
+void TableBatch::FillAwaiting(std::string_view lsn, Cells found) {
+  for (uint32_t index = 0; index < entries_.size(); ++index) {
+    if (entries_[index].awaits == lsn) Fill(index, found);
+  }
 }
 
 TableBatch::Plan TableBatch::MakePlan() const {
   Plan plan;
   plan.truncate = truncate_;
+  plan.arrivals = arrivals_;
+  for (const auto& [lsn, departure] : moved_away_) {
+    if (!departure.has_arrived) plan.departures.push_back({lsn, departure.entry});
+  }
   // Groups by the columns that are known. Most rows have all of them, so the last group is tried
   // first.
   std::map<std::vector<uint16_t>, size_t> groups;

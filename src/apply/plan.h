@@ -3,12 +3,12 @@
 //
 // The rules:
 // - A cell that was not sent, or that the record does not have, leaves the row's value alone; an
-// earlier value of the batch
-//   for the same key wins through.
+//   earlier value of the batch for the same key wins through.
 // - A row that was deleted in the batch and inserted again starts anew: it is deleted first.
 // - The `c` of a key change takes the cells that were not sent from the row of the old key: from
-// the batch, else from the
-//   database (Lookup), before anything is written.
+//   the batch, else from the database (Lookup), before anything is written. Where the `d` comes in
+//   one batch and its `c` in a later one, the caller keeps the old row aside meanwhile (departures
+//   and arrivals); `d` and `c` have one LSN.
 // - A truncate forgets what came before it.
 // - Without a key nothing is collapsed: rows are appended and removed in their order.
 // Pure. Not thread-safe. Cells' texts are copied.
@@ -29,10 +29,10 @@ namespace walrelay::apply {
 struct ChangeInfo {
   char op = 0;  // r c u d
   int64_t source_ts_us = 0;
-  uint32_t record = 0;       // Its place in the batch: for error messages.
-  bool has_old_key = false;  // `c` of a key change.
-  bool has_new_key = false;  // `d` of a key change.
-  std::string_view lsn = {}; // Equal in the `d` and the `c` of a key change.
+  uint32_t record = 0;        // Its place in the batch: for error messages.
+  bool has_old_key = false;   // `c` of a key change.
+  bool has_new_key = false;   // `d` of a key change.
+  std::string_view lsn = {};  // Equal in the `d` and the `c` of a key change.
 };
 
 class TableBatch {
@@ -43,8 +43,9 @@ class TableBatch {
     uint32_t first_cell = 0;
     uint32_t cell_count = 0;
     bool is_delete = false;
-    bool starts_anew = false;     // Its row in the database, if any, is deleted first.
-    uint32_t moved_from = kNone;  // Entry whose row in the database holds the unsent cells.
+    bool starts_anew = false;      // Its row in the database, if any, is deleted first.
+    uint32_t moved_from = kNone;   // Entry whose row in the database holds the unsent cells,
+    std::string_view awaits = {};  // or the LSN of a row kept aside that does.
     char op = 0;
     int64_t source_ts_us = 0;
     uint32_t record = 0;
@@ -58,13 +59,21 @@ class TableBatch {
     uint32_t entry = 0;
     uint32_t from = 0;
   };
+  // Half of a key change.
+  struct KeyChange {
+    std::string_view lsn;
+    uint32_t entry = 0;
+  };
   struct Plan {
     bool truncate = false;
-    std::vector<Lookup> lookups;    // First: fill cells from the database.
-    std::vector<uint32_t> deletes;  // Then these keys.
-    std::vector<Group> upserts;     // Then these rows; keys are unique.
-    size_t incomplete = 0;          // Rows that have unsent cells and no row to take them from.
+    std::vector<KeyChange> arrivals;    // `c` without its `d`: take what was kept aside.
+    std::vector<KeyChange> departures;  // `d` without its `c`: keep the row aside.
+    std::vector<Lookup> lookups;        // First: fill cells from the database.
+    std::vector<uint32_t> deletes;      // Then these keys.
+    std::vector<Group> upserts;         // Then these rows; keys are unique.
+    size_t incomplete = 0;              // Rows that have unsent cells and no row to take them from.
     size_t rows() const;
+    bool has_moves() const { return !arrivals.empty() || !departures.empty() || !lookups.empty(); }
   };
 
   // `key` are column numbers; none: the table has no key.
@@ -89,6 +98,8 @@ class TableBatch {
   Cell cell(uint32_t index, size_t column) const;
   // What a lookup found; cells that are not unsent stay.
   void Fill(uint32_t index, Cells found);
+  // The same for all entries that await the row of this LSN.
+  void FillAwaiting(std::string_view lsn, Cells found);
 
   void Clear();
 
@@ -98,7 +109,7 @@ class TableBatch {
   }
   uint32_t FindOrAdd(Cells cells, bool* added);
   void StoreCells(Entry& entry, Cells cells, bool merge);
-  void TakeFromOldKey(Entry& entry, std::string_view lsn);
+  void TakeFromOldKey(uint32_t index, std::string_view lsn);
   void Append(Cells cells, const ChangeInfo& info, bool is_delete);
 
   std::vector<uint16_t> key_;
@@ -106,8 +117,12 @@ class TableBatch {
   std::vector<Cell> cells_;
   std::vector<Entry> entries_;
   std::unordered_map<std::string_view, uint32_t> by_key_;
-  std::unordered_map<std::string_view, uint32_t>
-      moved_away_;  // LSN of a `d` with a new key → its entry.
+  struct Departure {
+    uint32_t entry = 0;
+    bool has_arrived = false;
+  };
+  std::unordered_map<std::string_view, Departure> moved_away_;  // By LSN.
+  std::vector<KeyChange> arrivals_;
   std::string key_text_;
   bool truncate_ = false;
 };

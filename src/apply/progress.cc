@@ -1,5 +1,6 @@
 #include "apply/progress.h"
 
+#include "apply/array_text.h"
 #include "base/status.h"
 #include "pg/error.h"
 
@@ -25,16 +26,6 @@ INSERT INTO walrelay.progress (pipeline, sink, topic, partition, next_offset, fi
 SELECT $1, $2, u.topic, u.partition, u.next, u.fingerprint)";
 constexpr std::string_view kInsertTail = R"( WHERE u.expected IS NOT NULL
 ON CONFLICT DO NOTHING RETURNING 1) SELECT 1 / (count(*) = $3::int8)::int4 FROM moved)";
-
-// An element of an array's text form.
-void AppendElement(std::string_view text, std::string& array) {
-  array += array.empty() ? "{\"" : ",\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') array += '\\';
-    array += c;
-  }
-  array += '"';
-}
 
 }  // namespace
 
@@ -94,23 +85,23 @@ std::vector<ProgressTable::Statement> ProgressTable::Move(
     const std::vector<ProgressStep>& steps) const {
   std::vector<Statement> statements;
   for (const bool is_first : {false, true}) {
-    std::string topics, partitions, expected, next, fingerprints;
+    ArrayText topics, partitions, expected, next, fingerprints;
     int64_t count = 0;
     for (const ProgressStep& step : steps) {
       if (step.is_first != is_first) continue;
       ++count;
-      AppendElement(step.partition.topic, topics);
-      AppendElement(Cat(step.partition.partition), partitions);
-      AppendElement(Cat(step.expected), expected);
-      AppendElement(Cat(step.next.next_offset), next);
-      AppendElement(step.next.fingerprint, fingerprints);
+      topics.Add(step.partition.topic);
+      partitions.Add(Cat(step.partition.partition));
+      expected.Add(Cat(step.expected));
+      next.Add(Cat(step.next.next_offset));
+      fingerprints.Add(step.next.fingerprint);
     }
     if (count == 0) continue;
     Statement statement{
         .sql = is_first ? Cat(kInsert, kFrom, kInsertTail) : Cat(kUpdate, kFrom, kUpdateWhere),
         .texts = {pipeline_, sink_, Cat(count)}};
-    for (const std::string& array : {topics, partitions, expected, next, fingerprints}) {
-      statement.texts.push_back(array + "}");
+    for (ArrayText* array : {&topics, &partitions, &expected, &next, &fingerprints}) {
+      statement.texts.push_back(std::move(*array).Take());
     }
     statements.push_back(std::move(statement));
   }

@@ -18,10 +18,6 @@
 namespace walrelay::apply {
 namespace {
 
-constexpr std::string_view Name(SinkKind kind) {
-  return kind == SinkKind::kLake ? "lake" : "target";
-}
-
 // What is sent in one go; beyond it raw events and large tables go by COPY.
 constexpr size_t kSmallRows = 200;
 constexpr size_t kSmallBytes = 256 * 1024;
@@ -29,7 +25,7 @@ constexpr size_t kSmallBytes = 256 * 1024;
 pg::ConnectionOptions SessionOptions(const SinkOptions& options) {
   pg::ConnectionOptions session = options.connection;
   session.SetDefault("application_name",
-                     Cat("walrelay ", Name(options.kind), " ", options.pipeline));
+                     Cat("walrelay ", SinkName(options.kind), " ", options.pipeline));
   session.AddSetting("search_path", "pg_catalog");
   session.AddSetting("statement_timeout", Cat(options.statement_limit.count()));
   session.AddSetting("lock_timeout", Cat(options.lock_limit.count()));
@@ -74,11 +70,11 @@ struct Sink::State {
   State(SinkOptions given, pg::Connection opened, Placeholder placeholder)
       : options(std::move(given)),
         connection(std::move(opened)),
-        progress_table(options.pipeline, std::string(Name(options.kind))),
+        progress_table(options.pipeline, std::string(SinkName(options.kind))),
         transaction(connection),
         prepared(connection),
         mirror(connection, options, std::move(placeholder), transaction, prepared),
-        dead(options.pipeline, std::string(Name(options.kind))) {}
+        dead(options.pipeline, std::string(SinkName(options.kind))) {}
 
   absl::Status Read(std::span<const ConsumedRecord> batch, std::vector<ProgressStep>& steps,
                     BatchResult& result);

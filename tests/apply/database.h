@@ -35,6 +35,15 @@ class Database {
   const pg::ConnectionOptions& options() const { return options_; }
   pg::Connection& connection() { return *connection_; }
 
+  // As it was created: sessions that a test left behind are ended.
+  void Empty() {
+    All("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND "
+        "pid <> pg_backend_pid()");
+    All("DROP SCHEMA IF EXISTS walrelay, cdc_raw, cdc_processed, public, archive CASCADE");
+    All("CREATE SCHEMA public");
+  }
+
   // The last result's first column of its first row; fails the test on errors.
   std::string One(std::string_view sql) {
     const auto result = connection_->Query(sql);

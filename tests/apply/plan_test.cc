@@ -121,6 +121,19 @@ TEST_F(Collapse, FollowsAChainOfKeyChangesToItsFirstRow) {
   EXPECT_EQ(batch.cell(plan.lookups[0].entry, 1), Text("b"));
 }
 
+TEST_F(Collapse, KeepsHalfAKeyChangeForTheOtherHalf) {
+  Delete("1", {.op = 'd', .has_new_key = true, .lsn = "77"});
+  Upsert({Text("9"), Text("b"), kUnsent}, {.op = 'c', .has_old_key = true, .lsn = "66"});
+  TableBatch::Plan plan = batch.MakePlan();
+  ASSERT_EQ(plan.departures.size(), 1u);
+  EXPECT_EQ(plan.departures[0].lsn, "77");
+  ASSERT_EQ(plan.arrivals.size(), 1u);
+  EXPECT_EQ(plan.arrivals[0].lsn, "66");
+  const Cell kept[] = {Text("8"), Text("old"), Text("long")};
+  batch.FillAwaiting("66", kept);
+  EXPECT_EQ(OnlyRow(), (std::vector<Cell>{Text("9"), Text("b"), Text("long")}));
+}
+
 TEST_F(Collapse, CountsARowWhoseOldRowIsNotKnown) {
   Upsert({Text("2"), Text("b"), kUnsent}, {.op = 'c', .has_old_key = true, .lsn = "99"});
   EXPECT_EQ(batch.MakePlan().incomplete, 1u);
