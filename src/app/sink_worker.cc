@@ -15,6 +15,23 @@ constexpr auto kPublishEvery = 1s;
 constexpr auto kDashboardEvery = 5s;
 constexpr auto kUnreachableFor = 30s;  // Then the session ends, and the wait is visible.
 
+admin::Op OpOf(char letter) {
+  switch (letter) {
+    case 'r':
+      return admin::Op::kRead;
+    case 'c':
+      return admin::Op::kCreate;
+    case 'd':
+      return admin::Op::kDelete;
+    case 't':
+      return admin::Op::kTruncate;
+    case 'm':
+      return admin::Op::kMessage;
+    default:
+      return admin::Op::kUpdate;  // The reader lets no other letter through.
+  }
+}
+
 }  // namespace
 
 SinkWorker::SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin::StatusBoard& board,
@@ -93,8 +110,10 @@ void SinkWorker::Count(const apply::BatchResult& result) {
   counters_.record_bytes += static_cast<uint64_t>(result.bytes);
   counters_.dead_letters += static_cast<uint64_t>(result.dead_letters);
   counters_.rows += static_cast<uint64_t>(result.events);
-  for (const auto& [table, events] : result.events_by_table) {
-    counters_.events.Of(table).Add(admin::Op::kUpdate, static_cast<uint64_t>(events));
+  for (const auto& [table, ops] : result.events_by_table) {
+    for (const auto& [op, events] : ops) {
+      counters_.events.Of(table).Add(OpOf(op), static_cast<uint64_t>(events));
+    }
   }
   if (result.newest_source_ts_us > 0) {
     counters_.last_event_micros = result.newest_source_ts_us;

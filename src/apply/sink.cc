@@ -201,7 +201,7 @@ absl::Status Sink::State::ReadRecord(const ConsumedRecord& record, uint32_t inde
   const Envelope& envelope = **read;
   ++result.events;
   result.newest_source_ts_us = std::max(result.newest_source_ts_us, envelope.source_ts_us);
-  ++result.events_by_table[Cat(envelope.schema, ".", envelope.table)];
+  ++result.events_by_table[Cat(envelope.schema, ".", envelope.table)][envelope.op];
   if (options.kind == SinkKind::kLake && options.raw) raw.Add(record, envelope, index);
   if (!options.mirror || envelope.op == 'm') return absl::OkStatus();
   const absl::Status added = mirror.Add(envelope, index);

@@ -68,7 +68,8 @@ struct BatchResult {
   int64_t incomplete_rows =
       0;              // Written without a value that was never sent and is not known here.
   int64_t bytes = 0;  // Of keys and values applied.
-  std::map<std::string, int64_t> events_by_table;  // "schema.table" of the source.
+  // "schema.table" of the source, then Debezium's letter: r c u d t m.
+  std::map<std::string, std::map<char, int64_t>> events_by_table;
   int64_t newest_source_ts_us = 0;                 // Since 1970; 0: none.
 };
 

@@ -164,7 +164,9 @@ TEST_P(Golden, EndsWithEqualValuesOnBothSides) {
       const auto applied = (*sink)->Apply(batch);
       ASSERT_TRUE(applied.ok()) << "at record " << at << " " << batch[0].topic << ": "
                                 << Message(applied.status());
-      for (const auto& [table, events] : applied->events_by_table) tables[table] += events;
+      for (const auto& [table, ops] : applied->events_by_table) {
+        for (const auto& [op, events] : ops) tables[table] += events;
+      }
     }
     EXPECT_EQ(target->All("SELECT kafka_topic, kafka_offset, reason FROM walrelay.dead_letters"),
               "");
