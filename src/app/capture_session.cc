@@ -159,12 +159,17 @@ absl::StatusOr<std::vector<std::string>> CaptureSession::TopicsWithRecords(
 }
 
 absl::Status CaptureSession::Deliver(const Record& record) {
-  for (;;) {
-    const absl::Status status = link_->Send(record);
-    if (!absl::IsResourceExhausted(status)) return status;
-    RETURN_IF_ERROR(Tend());
-    RETURN_IF_ERROR(loop_.Wait({{.fd = link_->event_fd()}}, next_chore()));
+  absl::Status status = link_->Send(record);
+  if (!absl::IsResourceExhausted(status)) return status;
+  // The record lies in the encoder's buffers: no chore may encode another one meanwhile.
+  delivering_ = true;
+  while (absl::IsResourceExhausted(status)) {
+    status = Tend();
+    if (status.ok()) status = loop_.Wait({{.fd = link_->event_fd()}}, next_chore());
+    if (status.ok()) status = link_->Send(record);
   }
+  delivering_ = false;
+  return status;
 }
 
 absl::Status CaptureSession::Deliver(const Record& record, const envelope::TablePlan& plan) {
@@ -231,7 +236,9 @@ absl::Status CaptureSession::SampleSlot(SteadyTime now) {
 
 absl::Status CaptureSession::Heartbeat(SteadyTime now) {
   const auto interval = shared_.settings.source.heartbeat_interval;
-  if (interval.count() == 0 || now < heartbeat_at_ || in_transaction) return absl::OkStatus();
+  if (interval.count() == 0 || now < heartbeat_at_ || in_transaction || delivering_) {
+    return absl::OkStatus();
+  }
   heartbeat_at_ = now + interval;
   RETURN_IF_ERROR(
       encoder_->Heartbeat(WallNow(), [this](const Record& record) { return Deliver(record); }));

@@ -105,6 +105,7 @@ class CaptureSession {
   wal::SystemIdentity identity_;
   std::optional<PositionRecord> stored_position_;
   std::chrono::milliseconds status_interval_{10'000};
+  bool delivering_ = false;
   Lsn confirmed_sent_{};
   SteadyTime status_at_{};
   SteadyTime position_at_{};

@@ -16,6 +16,7 @@ using Clock = std::chrono::steady_clock;
 // Tickets with this bit are not the watermark's: position and offset records.
 constexpr uint64_t kInternal = uint64_t{1} << 63;
 constexpr auto kWriteLimit = 10s;
+constexpr auto kReadLimit = 5s;  // Stop is not seen meanwhile.
 
 // One lag sample for transactions that commit within the same millisecond.
 constexpr int64_t kCommitSampleMicros = 1000;
@@ -41,7 +42,7 @@ absl::StatusOr<std::unique_ptr<KafkaLink>> KafkaLink::Open(KafkaLinkOptions opti
 
 absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
   ASSIGN_OR_RETURN(const auto record,
-                   kafka::ReadLast(*reader_, kafka::kPositionsTopic, options_.slot));
+                   kafka::ReadLast(*reader_, kafka::kPositionsTopic, options_.slot, kReadLimit));
   if (!record || !record->value) return std::nullopt;
   auto position = kafka::DecodePosition(*record->value);
   if (!position.ok()) {
@@ -53,8 +54,8 @@ absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
 
 absl::StatusOr<std::optional<StoredRecord>> KafkaLink::ReadConnectRecord() {
   if (options_.connect_topic.empty()) return std::nullopt;
-  ASSIGN_OR_RETURN(auto record,
-                   kafka::ReadLast(*reader_, options_.connect_topic, options_.connect_key));
+  ASSIGN_OR_RETURN(auto record, kafka::ReadLast(*reader_, options_.connect_topic,
+                                                options_.connect_key, kReadLimit));
   if (!record || !record->value) return std::nullopt;
   return StoredRecord{.offset = record->offset, .value = *std::move(record->value)};
 }
