@@ -7,14 +7,24 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "change/lsn.h"
 #include "envelope/connect_offset.h"
 #include "envelope/options.h"
 
 namespace walrelay::app {
+
+// What provide.transaction.metadata adds at the end of a transaction.
+struct EndedTransaction {
+  std::string id;                                              // The xid.
+  std::vector<std::pair<std::string, uint64_t>> table_counts;  // "schema.table" and its events.
+};
 
 // Where Debezium would say it is.
 struct OffsetState {
@@ -23,7 +33,8 @@ struct OffsetState {
   std::optional<Lsn> lsn_commit;
   std::optional<uint64_t> tx_id;
   int64_t ts_micros = 0;
-  std::string_view message_type{};  // A literal.
+  std::string_view message_type{};                        // A literal.
+  std::shared_ptr<const EndedTransaction> transaction{};  // Null: no END record was the last.
   bool snapshot =
       false;  // The last row of a snapshot; lsn, tx_id and ts_micros are the snapshot's.
   bool operator==(const OffsetState&) const = default;
@@ -44,6 +55,7 @@ class OffsetTracker {
                                   .tx_id = tx_id,
                                   .ts_micros = ts_micros,
                                   .message_type = {},
+                                  .transaction = {},
                                   .snapshot = true};
     frozen_end_ = from;
   }
@@ -56,17 +68,23 @@ class OffsetTracker {
     current_.message_type = message_type;
     if (sent) sent_ = current_;
   }
-  // A commit, or a message outside of transactions, that ends at `lsn`.
-  void Commit(Lsn lsn, Lsn end_lsn, int64_t ts_micros) {
+  // A commit at `lsn`. `ended`: its END record was sent (provide.transaction.metadata); else null.
+  void Commit(Lsn lsn, Lsn end_lsn, int64_t ts_micros,
+              std::shared_ptr<const EndedTransaction> ended = nullptr) {
     current_.lsn = current_.lsn_proc = lsn;
     current_.lsn_commit = lsn;
-    if (compat_ == envelope::Compat::k3_6_1) {
+    if (compat_ == envelope::Compat::k3_6_1 || ended != nullptr) {
       current_.message_type = "COMMIT";
       current_.ts_micros = ts_micros;
+    }
+    if (ended != nullptr) {
+      sent_ = current_;
+      sent_->transaction = std::move(ended);
     }
     frozen_ = sent_;
     frozen_end_ = end_lsn;
   }
+  // The same for a message outside of transactions.
   void MessageOutsideTransaction(Lsn lsn, Lsn end_lsn) {
     current_.lsn_commit = lsn;
     frozen_ = sent_;
@@ -117,6 +135,10 @@ inline envelope::ConnectOffset ToConnectOffset(const OffsetState& state) {
   offset.lsn_proc = state.lsn_proc;
   offset.lsn_commit = state.lsn_commit;
   offset.message_type = std::string(state.message_type);
+  if (state.transaction != nullptr) {
+    offset.transaction_id = state.transaction->id;
+    offset.transaction_counts = state.transaction->table_counts;
+  }
   return offset;
 }
 

@@ -182,13 +182,19 @@ absl::Status StreamRun::On(const Begin& begin) {
 }
 
 absl::Status StreamRun::On(const Commit& commit) {
+  std::shared_ptr<const EndedTransaction> ended;
+  if (const auto& counts = session_.encoder().transaction(); counts.open) {
+    ended = std::make_shared<const EndedTransaction>(
+        EndedTransaction{.id = std::to_string(*context_.tx_id), .table_counts = counts.tables});
+  }
   context_.now = WallNow();
   RETURN_IF_ERROR(session_.encoder().EndTransaction(
       context_, [this](const Record& record) { return session_.Deliver(record); }));
   session_.in_transaction = false;
   context_.last_commit = frame_lsn_;
   keepalive_end_ = std::max(keepalive_end_, commit.end_lsn);
-  session_.offsets().Commit(frame_lsn_, commit.end_lsn, commit.commit_time_micros);
+  session_.offsets().Commit(frame_lsn_, commit.end_lsn, commit.commit_time_micros,
+                            std::move(ended));
   session_.link().Committed(commit.end_lsn, frame_lsn_, commit.commit_time_micros);
   ++session_.counters().transactions;
   session_.counters().last_event_micros = commit.commit_time_micros;

@@ -60,7 +60,7 @@ class GoldenPipeline(Pipeline):
         server.query(f"DROP DATABASE IF EXISTS {self.source.name} WITH (FORCE)")
         server.query(f"CREATE DATABASE {self.source.name}")
         server.close()
-        names = [name for name in harness.topics("") if name == "__walrelay_positions" or not name.startswith("__")]
+        names = [name for name in harness.topics("") if not name.startswith(("__consumer", "__transaction"))]
         harness.delete_topics(names)
         wait_until("topics deleted", lambda: not set(names) & set(harness.topics("")))
         # The recordings were made with offset.storage.partitions=1.
@@ -69,7 +69,7 @@ class GoldenPipeline(Pipeline):
         created[OFFSETS].result()
 
     def data_topics(self):
-        return {name: partitions for name, partitions in harness.topics("").items() if not name.startswith(("connect_", "__"))}
+        return {name: partitions for name, partitions in harness.topics("").items() if not name.startswith(("connect_", "__consumer", "__transaction", "__walrelay"))}
 
     def records_seen(self, number):
         """True once the rows of the end table up to `number` have arrived and nothing has followed them for a second."""
