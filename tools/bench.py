@@ -2,6 +2,7 @@
 import argparse
 import collections
 import contextlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -37,9 +38,12 @@ def thousand(value):
     return f"{value / 1000:.1f} k" if value >= 1000 else f"{value:.0f}"
 
 
+pipelines = itertools.count(1)  # A slot's name never comes again: Kafka keeps its position.
+
+
 @contextlib.contextmanager
 def pipeline(name, **options):
-    with tempfile.TemporaryDirectory() as folder, Pipeline(f"bench_{name}", folder, kafka=LZ4, **options) as made:
+    with tempfile.TemporaryDirectory() as folder, Pipeline(f"bench_{name}{next(pipelines)}", folder, kafka=LZ4, **options) as made:
         try:
             yield made
         except BaseException:
