@@ -152,6 +152,45 @@ void ApplyEra(Scanner& in, YearMonthDay& date) {
   if (in.Ends(" BC")) date.year = 1 - date.year;
 }
 
+// `count` digits at `at`; false in `digits` when one is not.
+int64_t FixedDigits(std::string_view text, size_t at, size_t count, bool& digits) {
+  int64_t value = 0;
+  for (size_t i = at; i < at + count; ++i) {
+    const auto digit = static_cast<unsigned char>(text[i] - '0');
+    digits = digits && digit <= 9;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+// The form that nearly all timestamps have, read at fixed places: YYYY-MM-DD HH:MM:SS[.f…], perhaps
+// +00 behind it, after the Gregorian calendar began. nullopt: read it the long way.
+std::optional<TimestampValue> ParseOrdinary(std::string_view text, Calendar calendar) {
+  constexpr size_t kWithoutFraction = 19;
+  if (text.size() < kWithoutFraction || text[4] != '-' || text[7] != '-' || text[10] != ' ' ||
+      text[13] != ':' || text[16] != ':') {
+    return std::nullopt;
+  }
+  if (text.substr(text.size() - 3) == "+00") text.remove_suffix(3);
+  bool digits = true;
+  const YearMonthDay date = {.year = FixedDigits(text, 0, 4, digits),
+                             .month = FixedDigits(text, 5, 2, digits),
+                             .day = FixedDigits(text, 8, 2, digits)};
+  const int64_t seconds = FixedDigits(text, 11, 2, digits) * 3600 +
+                          FixedDigits(text, 14, 2, digits) * 60 + FixedDigits(text, 17, 2, digits);
+  int64_t micros = 0;
+  if (text.size() > kWithoutFraction) {
+    const size_t count = text.size() - kWithoutFraction - 1;
+    if (text[kWithoutFraction] != '.' || count > 6) return std::nullopt;
+    micros = FixedDigits(text, kWithoutFraction + 1, count, digits);
+    for (size_t i = count; i < 6; ++i) micros *= 10;
+  }
+  const int64_t day = GregorianDay(date);
+  if (!digits || (calendar != Calendar::kGregorian && day < kGregorianCutover)) return std::nullopt;
+  return TimestampValue{
+      .finite = Finite::kYes, .day = day, .micros_of_day = seconds * kMicrosPerSecond + micros};
+}
+
 char* TwoDigits(char* at, int64_t value) {
   *at++ = static_cast<char>('0' + value / 10);
   *at++ = static_cast<char>('0' + value % 10);
@@ -187,6 +226,7 @@ std::optional<int64_t> ParseTimeWithZone(std::string_view text) {
 }
 
 std::optional<TimestampValue> ParseTimestamp(std::string_view text, Calendar calendar) {
+  if (const auto value = ParseOrdinary(text, calendar)) return value;
   if (const auto infinite = ParseInfinity(text))
     return TimestampValue{.finite = *infinite, .day = 0, .micros_of_day = 0};
   Scanner in(text);

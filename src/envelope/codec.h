@@ -25,21 +25,19 @@ struct Codec;
 using Encode = bool (*)(const Codec& codec, std::string_view text, Buffer& out);
 
 struct Codec {
-  ConnectSchema schema;  // Neither optional nor with a default: the column adds both.
+  // First what is read for every value.
   Encode encode = nullptr;
+  int32_t scale = 0;                         // Digits after the point.
+  Calendar calendar = Calendar::kGregorian;  // Of dates.
+  bool decimal_numeric = false;              // decimal.format=NUMERIC.
+  std::shared_ptr<const Codec> element;      // Of an array.
 
+  ConnectSchema schema;  // Neither optional nor with a default: the column adds both.
   // As JSON. No fallback: a missing value in a NOT NULL column without a default fails, as
   // Debezium's task does.
   std::optional<std::string> fallback;
   // As JSON; none: null.
   std::optional<std::string> toast;
-
-  // Read by encoders.
-  int32_t scale = 0;                         // Digits after the point.
-  Calendar calendar = Calendar::kGregorian;  // Of dates.
-  bool decimal_numeric = false;              // decimal.format=NUMERIC.
-  std::shared_ptr<const Codec> element;      // Of an array.
-  bool always_fails = false;                 // Elements that never fit their schema.
 
   bool hashable = false;         // Character type to JDBC: masks and hashes apply.
   bool byte_buffer = false;      // bytes that Connect holds in a ByteBuffer: truncation applies.

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
+#include <cstring>
 #include <vector>
 
 #include "envelope/binary_text.h"
@@ -174,6 +176,40 @@ void AppendUnscaledBase64(Buffer& out, const Decimal& decimal) {
     AppendLarge(out, decimal);
   }
   out.push_back('"');
+}
+
+bool AppendSmallUnscaledBase64(Buffer& out, std::string_view text, int64_t scale) {
+  constexpr size_t kMostDigits = 18;
+  const bool negative = !text.empty() && text[0] == '-';
+  if (negative) text.remove_prefix(1);
+  const size_t point = text.find('.');
+  const auto fraction =
+      static_cast<int64_t>(point == std::string_view::npos ? 0 : text.size() - point - 1);
+  const int64_t zeros = scale - fraction;
+  if (text.empty() || text == "." || text.size() > kMostDigits || zeros < 0 ||
+      text.size() + static_cast<size_t>(zeros) > kMostDigits) {
+    return false;
+  }
+  int64_t value = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i == point) continue;
+    const auto digit = static_cast<unsigned char>(text[i] - '0');
+    if (digit > 9) return false;
+    value = value * 10 + digit;
+  }
+  for (int64_t i = 0; i < zeros; ++i) value *= 10;
+  if (negative) value = -value;
+
+  // The shortest two's complement form: as many bytes as leave a bit for the sign.
+  const uint64_t magnitude = static_cast<uint64_t>(value < 0 ? ~value : value);
+  const size_t size = static_cast<size_t>(64 - std::countl_zero(magnitude)) / 8 + 1;
+  const uint64_t big_endian = __builtin_bswap64(static_cast<uint64_t>(value));
+  std::array<char, 8> bytes;
+  std::memcpy(bytes.data(), &big_endian, bytes.size());
+  out.push_back('"');
+  AppendBase64(out, {bytes.data() + bytes.size() - size, size});
+  out.push_back('"');
+  return true;
 }
 
 void AppendPlain(Buffer& out, const Decimal& decimal) {

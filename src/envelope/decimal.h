@@ -43,6 +43,9 @@ Decimal Stripped(Decimal decimal);
 // BigInteger.toByteArray of the unscaled value, in base64, as a JSON string: big-endian two's
 // complement, as short as possible.
 void AppendUnscaledBase64(Buffer& out, const Decimal& decimal);
+// The same straight from text of at most 18 digits, without exponent, whose fraction fits into
+// `scale`; false, with nothing appended, for any other.
+bool AppendSmallUnscaledBase64(Buffer& out, std::string_view text, int64_t scale);
 // toPlainString.
 void AppendPlain(Buffer& out, const Decimal& decimal);
 // toString: "1.50", "1E-8".

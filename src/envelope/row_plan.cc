@@ -69,8 +69,16 @@ absl::Status AppendRow(Buffer& out, const RowPlan& plan, const Tuple& row, const
   if (plan.columns.empty()) out.push_back('{');
   for (const ColumnPlan& column : plan.columns) {
     out.append(column.lead);
-    bool is_null = true;
-    RETURN_IF_ERROR(AppendColumn(out, column, ValueOf(column, row, old_row), is_null));
+    const ColumnValue& value = ValueOf(column, row, old_row);
+    const size_t start = out.size();
+    bool is_null = false;
+    // The way of nearly all values; every other one goes through AppendColumn.
+    const bool plain =
+        value.kind == ColumnValue::Kind::kText && !column.reads_null && !column.mapping;
+    if (!plain || !column.codec.encode(column.codec, value.text, out)) [[unlikely]] {
+      out.Truncate(start);
+      RETURN_IF_ERROR(AppendColumn(out, column, value, is_null));
+    }
     if (nulls != nullptr) nulls->push_back(is_null);
   }
   out.push_back('}');

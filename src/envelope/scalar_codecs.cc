@@ -189,6 +189,7 @@ bool EncodeText(const Codec&, std::string_view text, Buffer& out) {
 }
 
 bool EncodeDecimal(const Codec& codec, std::string_view text, Buffer& out) {
+  if (!codec.decimal_numeric && AppendSmallUnscaledBase64(out, text, codec.scale)) return true;
   const auto decimal = ParseDecimal(text);
   if (!decimal) return false;
   const auto scaled = WithScale(*decimal, codec.scale);

@@ -1,5 +1,7 @@
 #include "envelope/source_block.h"
 
+#include <charconv>
+
 #include "base/json.h"
 #include "base/status.h"
 #include "envelope/scalar_codecs.h"
@@ -42,10 +44,12 @@ void AppendOptional(Buffer& out, const std::optional<Number>& value) {
   }
 }
 
-void AppendSequenceEntry(Buffer& out, Lsn lsn) {
-  out.append("\\\"");
-  out.AppendInt(Number(lsn));
-  out.append("\\\"");
+void AppendOrigin(Buffer& out, const EventContext& context) {
+  if (!context.origin) return out.append(",\"origin\":null,\"origin_lsn\":null");
+  out.append(",\"origin\":");
+  AppendJsonText(out, *context.origin);
+  out.append(",\"origin_lsn\":");
+  out.AppendInt(Number(context.origin_lsn));
 }
 
 }  // namespace
@@ -95,29 +99,39 @@ ConnectSchema TransactionBlockSchema() {
 
 SourceBlock::SourceBlock(const Options& options, std::string_view schema, std::string_view table)
     : with_origin_(options.compat != Compat::k2_5_0),
-      // The value is unset in the stream; the converter puts the schema's default there.
-      streaming_(options.value_null_as_default ? "\"false\"" : "null"),
       lead_(Cat("{\"version\":\"", VersionText(options.compat),
                 "\",\"connector\":\"postgresql\",\"name\":", Quoted(options.topic_prefix),
                 ",\"ts_ms\":")),
       database_(Cat(",\"db\":", Quoted(options.database), ",\"sequence\":\"[")),
+      // The value is unset in the stream; the converter puts the schema's default there.
+      streaming_(
+          Cat(",\"snapshot\":", options.value_null_as_default ? "\"false\"" : "null", database_)),
       table_(Cat(",\"schema\":", Quoted(schema), ",\"table\":", Quoted(table), ",\"txId\":")) {}
 
 void SourceBlock::Append(Buffer& out, const EventContext& context) const {
+  char digits[24];
+  const std::string_view lsn(
+      digits,
+      static_cast<size_t>(std::to_chars(digits, digits + sizeof(digits), Number(context.lsn)).ptr -
+                          digits));
   out.append(lead_);
   out.AppendInt(FloorDiv(context.source_ts_micros, 1000));
-  out.append(",\"snapshot\":");
-  out.append(context.marker == SnapshotMarker::kStreaming ? streaming_
-                                                          : SnapshotText(context.marker));
-  out.append(database_);
-  if (context.last_commit) {
-    AppendSequenceEntry(out, *context.last_commit);
+  if (context.marker == SnapshotMarker::kStreaming) {
+    out.append(streaming_);
   } else {
-    out.append("null");
+    out.append(",\"snapshot\":");
+    out.append(SnapshotText(context.marker));
+    out.append(database_);
   }
-  out.push_back(',');
-  AppendSequenceEntry(out, context.lsn);
-  out.append("]\"");
+  if (context.last_commit) {
+    out.append("\\\"");
+    out.AppendInt(Number(*context.last_commit));
+    out.append("\\\",\\\"");
+  } else {
+    out.append("null,\\\"");
+  }
+  out.append(lsn);
+  out.append("\\\"]\"");
   if (with_origin_) {
     out.append(",\"ts_us\":");
     out.AppendInt(context.source_ts_micros);
@@ -127,19 +141,10 @@ void SourceBlock::Append(Buffer& out, const EventContext& context) const {
   out.append(table_);
   AppendOptional(out, context.tx_id);
   out.append(",\"lsn\":");
-  out.AppendInt(Number(context.lsn));
+  out.append(lsn);
   out.append(",\"xmin\":");
   AppendOptional(out, context.xmin);
-  if (with_origin_) {
-    out.append(",\"origin\":");
-    if (context.origin) {
-      AppendJsonText(out, *context.origin);
-      out.append(",\"origin_lsn\":");
-      out.AppendInt(Number(context.origin_lsn));
-    } else {
-      out.append("null,\"origin_lsn\":null");
-    }
-  }
+  if (with_origin_) AppendOrigin(out, context);
   out.push_back('}');
 }
 

@@ -24,11 +24,11 @@ class SourceBlock {
   void Append(Buffer& out, const EventContext& context) const;
 
  private:
-  bool with_origin_;            // 3.6: ts_us, ts_ns, origin, origin_lsn.
-  std::string_view streaming_;  // What `snapshot` is in the stream.
-  std::string lead_;            // {"version":…,"ts_ms":
-  std::string database_;        // ,"db":…,"sequence":"[
-  std::string table_;           // ,"schema":…,"table":…,"txId":
+  bool with_origin_;       // 3.6: ts_us, ts_ns, origin, origin_lsn.
+  std::string lead_;       // {"version":…,"ts_ms":
+  std::string database_;   // ,"db":…,"sequence":"[
+  std::string streaming_;  // The same with the `snapshot` of the stream before it.
+  std::string table_;      // ,"schema":…,"table":…,"txId":
 };
 
 // ts_ms, ts_us, ts_ns of a time: numbers of at most 20 digits.
