@@ -166,8 +166,6 @@ absl::StatusOr<CaptureOptions> Parse(const Config& config) {
       .topic_prefix = source.Text("topic.prefix"),
       .slot = source.Text("slot.name"),
       .drop_slot_on_stop = source.Bool("slot.drop.on.stop"),
-      .slot_max_retries = source.Number("slot.max.retries"),
-      .slot_retry_delay = source.Millis("slot.retry.delay.ms"),
       .slot_stream_params = {},
       .publication = source.Text("publication.name"),
       .publication_mode = PublicationModeOf(source.Enum("publication.autocreate.mode")),

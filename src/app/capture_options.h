@@ -34,8 +34,6 @@ struct CaptureOptions {
 
   std::string slot;
   bool drop_slot_on_stop = false;
-  int64_t slot_max_retries = 6;  // Attempts to create or start the slot.
-  std::chrono::milliseconds slot_retry_delay{10'000};
   std::vector<std::pair<std::string, std::string>>
       slot_stream_params;  // Further options of START_REPLICATION.
 

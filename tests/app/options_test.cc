@@ -135,11 +135,9 @@ TEST(CaptureOptions, BecomeLibpqsKeywords) {
 
 TEST(CaptureOptions, TakeSlotAndPublication) {
   const CaptureOptions options = Capture({{"slot.stream.params", "origin=none;x=1;"},
-                                          {"slot.max.retries", "3"},
                                           {"publication.autocreate.mode", "FILTERED"},
                                           {"publish.via.partition.root", "true"}});
   EXPECT_THAT(options.slot_stream_params, ElementsAre(Pair("origin", "none"), Pair("x", "1")));
-  EXPECT_EQ(options.slot_max_retries, 3);
   EXPECT_EQ(options.publication_mode, PublicationMode::kFiltered);
   EXPECT_TRUE(options.publish_via_partition_root);
 }
