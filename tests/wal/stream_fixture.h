@@ -42,7 +42,10 @@ class StreamTest : public testing::Test {
   }
   void TearDown() override {
     stream_.reset();
-    if (sql_) CleanUp();
+    if (!sql_) return;
+    if (sql_->is_lost()) sql_.emplace(pg::ConnectToTestServer());
+    if (sql_->in_transaction()) MustRun(*sql_, "ROLLBACK");
+    CleanUp();
   }
   void CleanUp() {
     MustRun(*sql_, "SET client_min_messages = warning");
