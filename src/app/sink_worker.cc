@@ -1,6 +1,7 @@
 #include "app/sink_worker.h"
 
 #include "app/exit_code.h"
+#include "apply/conflict.h"
 #include "base/log.h"
 
 namespace walrelay::app {
@@ -11,6 +12,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kPollLimit = 200ms;   // How long stop may go unseen.
 constexpr auto kDiscoverEvery = 1s;  // How long a new topic may go unseen.
+constexpr auto kTopicsLimit = 2s;
+constexpr auto kGoneFor = 5s;  // A topic that is missing for as long was deleted.
 constexpr auto kPublishEvery = 1s;
 constexpr auto kDashboardEvery = 5s;
 constexpr auto kUnreachableFor = 30s;  // Then the session ends, and the wait is visible.
@@ -38,11 +41,14 @@ SinkWorker::SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin:
                        admin::Metrics& metrics)
     : options_(std::move(options)), stop_(stop), board_(board), metrics_(metrics) {}
 
-// Where a partition that the sink has never seen begins: at its oldest record.
-absl::StatusOr<int64_t> SinkWorker::FirstOffset(const TopicPartition& partition) {
-  ASSIGN_OR_RETURN(const auto begin,
-                   topics_->BeginOffsets(partition.topic, partition.partition + 1));
-  return begin[static_cast<size_t>(partition.partition)];
+// Where the sink begins to read. A partition that it has never seen: at its oldest record. Others:
+// at the last record that was applied, where that is still there, so that the sink can see whether
+// the topic is the one that it has read.
+int64_t SinkWorker::StartOffset(const TopicPartition& partition, int64_t oldest) const {
+  const auto known = progress_.find(partition);
+  if (known == progress_.end()) return oldest;
+  const int64_t next = known->second;
+  return next - 1 >= oldest ? next - 1 : next;
 }
 
 absl::Status SinkWorker::AssignNewTopics() {
@@ -50,15 +56,14 @@ absl::Status SinkWorker::AssignNewTopics() {
   std::map<TopicPartition, int64_t> added;
   for (const auto& [topic, partitions] : topics) {
     if (!options_.is_data_topic(topic)) continue;
+    std::vector<int64_t> oldest;  // By partition; asked for when there is a new one.
     for (int32_t p = 0; p < partitions; ++p) {
       const TopicPartition partition{topic, p};
       if (assigned_.contains(partition)) continue;
-      const auto known = progress_.find(partition);
-      if (known != progress_.end()) {
-        added[partition] = known->second;
-      } else {
-        ASSIGN_OR_RETURN(added[partition], FirstOffset(partition));
+      if (oldest.empty()) {
+        ASSIGN_OR_RETURN(oldest, topics_->BeginOffsets(topic, partitions));
       }
+      added[partition] = StartOffset(partition, oldest[static_cast<size_t>(p)]);
     }
   }
   if (added.empty()) return absl::OkStatus();
@@ -70,6 +75,20 @@ absl::Status SinkWorker::AssignNewTopics() {
   assigned_.insert(added.begin(), added.end());
   counters_.partitions = assigned_.size();
   return absl::OkStatus();
+}
+
+// librdkafka waits in silence for a topic that is gone. A broker that has just come back may not
+// know its topics for a moment, so it must stay gone.
+absl::Status SinkWorker::CheckTopics() {
+  const absl::Status found = consumer_->CheckTopics(kTopicsLimit);
+  if (!absl::IsFailedPrecondition(found)) {
+    if (found.ok()) topic_gone_since_.reset();
+    return absl::OkStatus();  // Kafka is away: Poll() and unreachable_since() know more.
+  }
+  const SteadyTime now = Clock::now();
+  if (!topic_gone_since_) topic_gone_since_ = now;
+  if (now - *topic_gone_since_ < kGoneFor) return absl::OkStatus();
+  return WithExitCode(found, ExitCode::kRecordsGone);
 }
 
 absl::Status SinkWorker::GatherBatch() {
@@ -127,6 +146,7 @@ namespace {
 
 // What a permanent error of a sink means for the exit code.
 absl::Status SinkError(const absl::Status& status) {
+  if (apply::IsSinkConflict(status)) return WithExitCode(status, ExitCode::kSinkConflict);
   if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status))
     return WithExitCode(status, ExitCode::kSinkRefused);
   return absl::IsDataLoss(status) ? WithExitCode(status, ExitCode::kRecordsGone) : status;
@@ -146,6 +166,7 @@ absl::Status SinkWorker::RunSession() {
   ASSIGN_OR_RETURN(topics_, kafka::Topics::Open(options_.kafka));
   ASSIGN_OR_RETURN(consumer_, kafka::Consumer::Open(options_.kafka, options_.group));
   assigned_.clear();
+  topic_gone_since_.reset();
   counters_.connected = connected_before_ = true;
 
   SteadyTime discover_at{};
@@ -156,6 +177,7 @@ absl::Status SinkWorker::RunSession() {
     const SteadyTime now = Clock::now();
     if (now >= discover_at) {
       RETURN_IF_ERROR(AssignNewTopics());
+      RETURN_IF_ERROR(CheckTopics());
       board_.Set(options_.stage, admin::State::kStreaming, Cat(assigned_.size(), " partitions"));
       discover_at = now + kDiscoverEvery;
     }

@@ -9,6 +9,8 @@
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "admin/status_board.h"
 #include "app/stop.h"
 #include "apply/sink.h"
+#include "base/clock.h"
 #include "base/status.h"
 #include "kafka/client_options.h"
 #include "kafka/consumer.h"
@@ -45,7 +48,8 @@ class SinkWorker {
  private:
   absl::Status RunSession();
   absl::Status AssignNewTopics();
-  absl::StatusOr<int64_t> FirstOffset(const TopicPartition& partition);
+  absl::Status CheckTopics();
+  int64_t StartOffset(const TopicPartition& partition, int64_t oldest) const;
   absl::Status GatherBatch();
   absl::Status ApplyBatch();
   void Count(const apply::BatchResult& result);
@@ -63,6 +67,7 @@ class SinkWorker {
   std::unique_ptr<kafka::Consumer> consumer_;
   std::map<TopicPartition, int64_t> progress_;  // As the sink had it at the start.
   std::map<TopicPartition, int64_t> assigned_;  // The next offset of every partition that is read.
+  std::optional<SteadyTime> topic_gone_since_;
   std::vector<kafka::ConsumedMessage> batch_;
   std::vector<ConsumedRecord> records_;
 };

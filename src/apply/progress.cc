@@ -1,6 +1,7 @@
 #include "apply/progress.h"
 
 #include "apply/array_text.h"
+#include "apply/conflict.h"
 #include "base/status.h"
 #include "pg/error.h"
 
@@ -110,7 +111,7 @@ std::vector<ProgressTable::Statement> ProgressTable::Move(
 
 absl::Status ProgressTable::MoveError(const absl::Status& error) {
   if (pg::SqlStateOf(error) != kMovedSqlState) return Annotate(error, "cannot store the progress");
-  return absl::FailedPreconditionError(
+  return SinkConflict(
       "somebody else moved the progress of this sink: another process applies the same partitions");
 }
 

@@ -145,6 +145,7 @@ absl::Status Sink::State::Read(std::span<const ConsumedRecord> batch,
   for (uint32_t index = 0; index < batch.size(); ++index) {
     const ConsumedRecord& record = batch[index];
     if (!Advance(record, at, steps)) {
+      RETURN_IF_ERROR(CheckSameTopic(record));
       ++result.repeated;
       continue;
     }
@@ -188,6 +189,21 @@ bool Sink::State::Advance(const ConsumedRecord& record, std::map<TopicPartition,
   }
   steps[found->second].next.next_offset = record.offset + 1;
   return true;
+}
+
+// Topics have no id here (DESIGN.md §2): one that was deleted and made anew has other records at
+// the offsets that were applied. Only the last of them is known.
+absl::Status Sink::State::CheckSameTopic(const ConsumedRecord& repeated) const {
+  const auto stored = progress.find(lookup);
+  if (stored == progress.end() || repeated.offset + 1 != stored->second.next_offset ||
+      stored->second.fingerprint.empty() ||
+      stored->second.fingerprint == RecordFingerprint(repeated)) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(Cat(
+      "topic ", repeated.topic, " partition ", repeated.partition, " has another record at offset ",
+      repeated.offset, " than the one that was applied: the topic was made anew. To read it from ",
+      "its start, delete its rows from walrelay.progress"));
 }
 
 absl::Status Sink::State::ReadRecord(const ConsumedRecord& record, uint32_t index,

@@ -7,8 +7,9 @@
 //   Unavailable         server gone, or another process holds this sink: try again later
 //   Aborted             deadlock or serialization failure: repeat
 //   Unknown             the connection was lost during COMMIT: open a new Sink; its progress tells
-//   FailedPrecondition  somebody else moved the progress; a table or row that cannot be applied: an
-//   operator acts
+//   FailedPrecondition  somebody else moved the progress (IsSinkConflict()); a table or row that
+//   cannot be applied: an operator acts
+//   DataLoss            a topic was made anew: its records are not those that were applied
 // Records that cannot be read are no error: they go to walrelay.dead_letters in the same
 // transaction. Not thread-safe: one thread a Sink. Every call ends within the limits set, see
 // SinkOptions. Source: DESIGN.md §2 "Link B", §6.
@@ -70,7 +71,7 @@ struct BatchResult {
   int64_t bytes = 0;  // Of keys and values applied.
   // "schema.table" of the source, then Debezium's letter: r c u d t m.
   std::map<std::string, std::map<char, int64_t>> events_by_table;
-  int64_t newest_source_ts_us = 0;                 // Since 1970; 0: none.
+  int64_t newest_source_ts_us = 0;  // Since 1970; 0: none.
 };
 
 class Sink {

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "apply/conflict.h"
 #include "base/status.h"
 
 namespace walrelay::apply {
@@ -51,10 +52,9 @@ absl::Status CheckTableNames(std::string_view format, std::span<const SourceTabl
     ASSIGN_OR_RETURN(const std::string name, MirrorTableName(format, table));
     const auto [found, is_new] = taken.emplace(name, table);
     if (is_new || found->second == table) continue;
-    return absl::FailedPreconditionError(
-        Cat("tables ", found->second.schema, ".", found->second.table, " and ", table.schema, ".",
-            table.table, " would both be written to ", name,
-            "; set target.table.format, for example \"${schema}_${table}\""));
+    return SinkConflict(Cat("tables ", found->second.schema, ".", found->second.table, " and ",
+                            table.schema, ".", table.table, " would both be written to ", name,
+                            "; set target.table.format, for example \"${schema}_${table}\""));
   }
   return absl::OkStatus();
 }

@@ -17,7 +17,7 @@ namespace walrelay::apply {
 // ${…}; FailedPrecondition when the name is longer than the server's 63 bytes.
 absl::StatusOr<std::string> MirrorTableName(std::string_view format, const SourceTableName& source);
 
-// FailedPrecondition when two tables of the source would become one: names both, and the option.
+// A SinkConflict when two tables of the source would become one: names both, and the option.
 absl::Status CheckTableNames(std::string_view format, std::span<const SourceTableName> tables);
 
 }  // namespace walrelay::apply

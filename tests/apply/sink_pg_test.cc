@@ -1,6 +1,7 @@
 // Sinks on real databases: what a batch leaves behind.
 #include <gtest/gtest.h>
 
+#include "apply/conflict.h"
 #include "apply/sink.h"
 #include "apply/source_catalog.h"
 #include "base/status.h"
@@ -259,6 +260,7 @@ TEST_P(BothSizes, LeavesNothingWhenSomebodyElseMovedOn) {
   MaybeMakeLarge();
   const auto result = Apply(*sink);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(IsSinkConflict(result.status()));
   EXPECT_NE(Message(result.status()).find("somebody else moved"), std::string_view::npos)
       << Message(result.status());
   sink.reset();
@@ -394,6 +396,24 @@ TEST_F(SinkTest, ReportsALostConnection) {
   EXPECT_EQ(Mirror("id"), "1\n2");
 }
 
+TEST_F(SinkTest, SeesThatATopicWasMadeAnew) {
+  auto sink = Open(Options());
+  Insert(1, R"("one")");
+  Insert(2, R"("two")");
+  MustApply(*sink);
+  sink.reset();
+  sink = Open(Options());
+  const std::vector<ConsumedRecord> last(1, records.all.back());
+  ASSERT_TRUE(sink->Apply(last).ok()) << "the record that was applied last is no error";
+  offset = 1;
+  Insert(7, R"("of another topic with this name")");
+  const auto result = Apply(*sink);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(Message(result.status()).find("made anew"), std::string_view::npos)
+      << Message(result.status());
+  EXPECT_EQ(Mirror("id"), "1\n2");
+}
+
 TEST_F(SinkTest, RefusesTwoTablesInOne) {
   auto sink = Open(Options());
   Insert(1, R"("one")");
@@ -402,6 +422,7 @@ TEST_F(SinkTest, RefusesTwoTablesInOne) {
   Insert(2, R"("two")");
   const auto result = Apply(*sink);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(IsSinkConflict(result.status()));
   EXPECT_NE(Message(result.status()).find("target.table.format"), std::string_view::npos);
 }
 

@@ -1,0 +1,49 @@
+"""What a sink does when somebody else touches its topics or its progress."""
+import harness
+from harness import wait_until
+from test_stops import ends, last_line
+
+
+def run_into_the_target(events, rows=1):
+    events.source.query("INSERT INTO events SELECT 1, n, 'x' FROM generate_series(1, %s) n", [rows])
+    events.start("run")
+    events.wait_streaming()
+    events.wait_equal(["events"])
+
+
+def test_progress_moved_by_somebody_else(events):
+    """Nothing is applied twice or skipped: the sink stops with the code of a conflict."""
+    run_into_the_target(events)
+    events.target.query("UPDATE walrelay.progress SET next_offset = next_offset + 1")
+    events.source.query("INSERT INTO events VALUES (1, 2, 'x')")
+    assert ends(events) == 61
+    assert "somebody else" in events.log()
+    assert events.target.value("SELECT count(*) FROM public.events") == 1
+
+
+def test_topic_deleted_while_it_is_read(events):
+    run_into_the_target(events)
+    assert events.stop()[0] == 0
+    events.start("apply")
+    topic = events.topic("events")
+    wait_until("reading", lambda: f"{topic}[0] from offset 0" in events.log().split("=== start 2")[-1])
+    harness.delete_topics([topic])
+    assert ends(events, 60) == 43
+    assert topic in last_line(events) and "does not exist" in events.log()
+
+
+def test_topic_made_anew_while_it_was_away(events):
+    """Other records under the offsets that were applied are seen, not skipped."""
+    run_into_the_target(events)
+    assert events.stop()[0] == 0
+    topic = events.topic("events")
+    harness.delete_topics([topic])
+    wait_until("the topic gone", lambda: topic not in harness.topics(topic))
+    producer = harness.Producer({"bootstrap.servers": harness.KAFKA})
+    for n in range(3):
+        producer.produce(topic, key=b"{}", value=b"other record %d" % n, partition=0)
+    assert producer.flush(30) == 0
+    assert harness.end_offsets({topic: [0]})[topic, 0] == 3
+    events.start("apply")
+    assert ends(events, 60) == 43
+    assert "made anew" in events.log()
