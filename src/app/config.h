@@ -41,6 +41,7 @@ struct PipelineSettings {
 struct SinkSettings {
   std::string connection;                 // A libpq connection string; holds the password.
   std::string table_format = "${table}";  // May hold ${schema} and ${table}.
+  std::string raw_payload = "jsonb";      // Lake only: jsonb, json or text.
 };
 
 struct AdminSettings {

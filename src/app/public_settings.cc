@@ -82,6 +82,7 @@ Settings PublicSettings(const Config& config) {
     if (!sink) return;
     add(section, "connection", sink->connection);
     add(section, "table.format", sink->table_format);
+    if (section == Section::kLake) add(section, "raw.payload", sink->raw_payload);
   };
   add_sink(Section::kLake, config.lake);
   add_sink(Section::kTarget, config.target);

@@ -3,6 +3,7 @@
 #include "app/envelope_options.h"
 #include "app/public_settings.h"
 #include "app/run_id.h"
+#include "app/source_types.h"
 #include "app/version.h"
 #include "envelope/topic_names.h"
 
@@ -37,6 +38,45 @@ std::function<bool(const std::string&)> DataTopics(const envelope::Options& opti
   };
 }
 
+// What the source's handling modes say of records that carry no schema block.
+apply::SchemalessFormat FormatOf(const envelope::Options& options) {
+  apply::SchemalessFormat format;
+  format.decimals_are_text = options.decimal == envelope::DecimalMode::kString;
+  switch (options.time) {
+    case envelope::TimeMode::kAdaptive:
+      break;
+    case envelope::TimeMode::kAdaptiveTimeMicroseconds:
+      format.time_digits = 6;
+      format.only_timestamps_are_adaptive = true;
+      break;
+    case envelope::TimeMode::kConnect:
+      format.times_are_adaptive = false;
+      format.time_digits = 3;
+      break;
+    case envelope::TimeMode::kMicroseconds:
+    case envelope::TimeMode::kIsoString:  // Texts say by themselves what they are.
+      format.times_are_adaptive = false;
+      format.time_digits = 6;
+      break;
+    case envelope::TimeMode::kNanoseconds:
+      format.times_are_adaptive = false;
+      format.time_digits = 9;
+      break;
+  }
+  switch (options.binary) {
+    case envelope::BinaryMode::kBytes:
+    case envelope::BinaryMode::kBase64:
+      break;
+    case envelope::BinaryMode::kBase64UrlSafe:
+      format.binary = apply::SchemalessFormat::Binary::kBase64UrlSafe;
+      break;
+    case envelope::BinaryMode::kHex:
+      format.binary = apply::SchemalessFormat::Binary::kHex;
+      break;
+  }
+  return format;
+}
+
 absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind kind,
                                            const SinkSettings& sink,
                                            const envelope::Options& envelope) {
@@ -51,6 +91,17 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
   options.sink.topic_prefix = envelope.topic_prefix;
   options.sink.target_table_format = sink.table_format;
   options.sink.unavailable_placeholder = envelope.unavailable_placeholder;
+  options.sink.schemaless = FormatOf(envelope);
+  if (sink.raw_payload == "json") options.sink.raw_payload = apply::RawPayload::kJson;
+  if (sink.raw_payload == "text") options.sink.raw_payload = apply::RawPayload::kText;
+  if (!config.source.empty()) {
+    ASSIGN_OR_RETURN(pg::ConnectionOptions source, MakeSourceConnection(config));
+    source.SetDefault("application_name", Cat("walrelay types ", config.pipeline.name));
+    options.sink.source_table = [types = std::make_shared<SourceTypes>(std::move(source))](
+                                    const std::string& schema, const std::string& table) {
+      return types->Read(schema, table);
+    };
+  }
   auto connection = pg::ConnectionOptions::Parse(sink.connection);
   if (!connection.ok()) return Annotate(connection.status(), Cat(options.stage, ".connection"));
   options.sink.connection = *std::move(connection);

@@ -94,8 +94,9 @@ const LogicalType* FindLogical(std::string_view name) {
 }
 
 // The digits of precision of time and timestamp; 6 when the type has no modifier.
-int32_t TimeDigits(int32_t typmod, const SchemalessFormat& format) {
-  if (!format.times_are_adaptive) return format.time_digits;
+int32_t TimeDigits(int32_t typmod, bool is_time, const SchemalessFormat& format) {
+  if (!format.times_are_adaptive || (is_time && format.only_timestamps_are_adaptive))
+    return format.time_digits;
   return typmod >= 0 && typmod <= 3 ? 3 : 6;
 }
 
@@ -189,9 +190,10 @@ FieldType TypeOfColumn(const ColumnType& column, const SchemalessFormat& format)
   if (name == "money") return {.form = Form::kDecimal, .scale = 2};
   if (name == "bytea") return {.form = Form::kBytes};
   if (name == "date") return {.form = Form::kDate};
-  if (name == "time") return {.form = Form::kTime, .digits = TimeDigits(column.typmod, format)};
+  if (name == "time")
+    return {.form = Form::kTime, .digits = TimeDigits(column.typmod, true, format)};
   if (name == "timestamp")
-    return {.form = Form::kTimestamp, .digits = TimeDigits(column.typmod, format)};
+    return {.form = Form::kTimestamp, .digits = TimeDigits(column.typmod, false, format)};
   if (name == "timestamptz") return {.form = Form::kZonedTimestamp};
   if (name == "timetz") return {.form = Form::kZonedTime};
   if (name == "interval") return {.form = Form::kMicroDuration};

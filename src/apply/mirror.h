@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -64,6 +65,7 @@ class Mirror {
   void Clear();
 
  private:
+  using Groups = std::span<const TableBatch::Group>;
   struct Table {
     SourceTableName source;
     MirrorTable shape;
@@ -75,6 +77,7 @@ class Mirror {
     std::string what;              // For errors: "table public.orders".
     std::string staging;           // Its temporary table.
     uint64_t staging_version = 0;  // The shape that was made for; 0: none.
+    CopyChance copy_chance;
     bool is_changed = false;
     bool is_provisional = false;          // Only a truncate was seen: its key is not known yet.
     bool has_source_key = false;          // Its key is the source's replica identity,
@@ -97,12 +100,16 @@ class Mirror {
   absl::Status TakeKeptRow(Table& table, std::string_view lsn);
   absl::Status KeepRow(const Table& table, const TableBatch::KeyChange& departure);
   std::optional<SourceTable> SourceOf(const SourceTableName& name) const;
-  bool IsSmall(const Table& table) const;
   absl::Status QueueTable(Table& table, StatementQueue& queue);
   absl::Status QueueAppends(Table& table, StatementQueue& queue);
   absl::Status WriteTable(Table& table, RowError failed);
-  absl::Status WriteStaged(Table& table);
-  absl::Status CopyAppends(Table& table);
+  absl::Status WriteKeyed(Table& table, RowError failed);
+  absl::Status WriteAppends(Table& table, RowError failed);
+  absl::Status QueueChanges(Table& table, Groups groups, StatementQueue& queue);
+  absl::Status WriteStaged(Table& table, Groups groups, bool deletes);
+  absl::StatusOr<bool> CopyInserts(Table& table, Groups groups);
+  absl::Status CopyRows(Table& table, std::span<const uint16_t> columns,
+                        std::span<const uint32_t> entries);
   absl::Status PrepareStaging(Table& table);
   std::string_view TimestampText(int64_t micros);
   std::vector<uint16_t> WritableColumns(const Table& table) const;

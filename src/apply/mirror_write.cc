@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "pg/copy_text.h"
+#include "pg/error.h"
 
 namespace walrelay::apply {
 namespace {
@@ -21,6 +22,13 @@ void AppendCell(const Cell& cell, std::string& out) {
     pg::AppendCopyNull(out);
   }
   out.push_back('\t');
+}
+
+absl::Status PutWhenFull(pg::CopyWriter& copy, std::string& text) {
+  if (text.size() < kCopyChunk) return absl::OkStatus();
+  const absl::Status status = copy.Put(text);
+  text.clear();
+  return status;
 }
 
 }  // namespace
@@ -43,17 +51,12 @@ absl::Status Mirror::MakePlans() {
         RETURN_IF_ERROR(MoveRows(*table));
         table->plan = table->batch.MakePlan();
       }
-      rows_ += table->plan.rows();
+      rows_ += table->plan.Load(0).rows();
       incomplete_ += table->plan.incomplete;
     }
     bytes_ += table->batch.bytes();
   }
   return absl::OkStatus();
-}
-
-bool Mirror::IsSmall(const Table& table) const {
-  const size_t rows = table.batch.has_key() ? table.plan.rows() : table.batch.changes();
-  return ChooseMethod(rows, table.batch.bytes()) == Method::kPipeline;
 }
 
 absl::Status Mirror::Queue(StatementQueue& queue) {
@@ -69,6 +72,11 @@ absl::Status Mirror::QueueTable(Table& table, StatementQueue& queue) {
     queue.Begin(*name, {.what = table.what});
   }
   if (!table.batch.has_key()) return QueueAppends(table, queue);
+  return QueueChanges(table, table.plan.upserts, queue);
+}
+
+// The deletes, then the rows of `groups`.
+absl::Status Mirror::QueueChanges(Table& table, Groups groups, StatementQueue& queue) {
   if (!table.plan.deletes.empty()) {
     ASSIGN_OR_RETURN(const std::string* name, prepared_.Name(DeleteRowSql(table.shape)));
     for (const uint32_t index : table.plan.deletes) {
@@ -77,7 +85,7 @@ absl::Status Mirror::QueueTable(Table& table, StatementQueue& queue) {
         queue.Add(ParameterOf(table.batch.cell(index, column)));
     }
   }
-  for (const TableBatch::Group& group : table.plan.upserts) {
+  for (const TableBatch::Group& group : groups) {
     ASSIGN_OR_RETURN(const std::string* name,
                      prepared_.Name(UpsertRowSql(table.shape, group.columns)));
     for (const uint32_t index : group.entries) {
@@ -117,20 +125,71 @@ absl::Status Mirror::Write(RowError failed) {
 }
 
 absl::Status Mirror::WriteTable(Table& table, RowError failed) {
-  const bool has_key = table.batch.has_key();
-  const auto is_delete = [&](uint32_t index) { return table.batch.entry(index).is_delete; };
-  bool only_inserts = !has_key;
-  for (uint32_t i = 0; only_inserts && i < table.batch.changes(); ++i) only_inserts = !is_delete(i);
-  if (IsSmall(table) || (!has_key && !only_inserts)) {
-    StatementQueue queue;
-    RETURN_IF_ERROR(QueueTable(table, queue));
-    return queue.Run(connection_, failed);
-  }
   if (table.batch.has_truncate()) {
     RETURN_IF_ERROR(Annotate(connection_.Query(Cat("TRUNCATE TABLE ", table.shape.quoted)).status(),
                              table.what));
   }
-  return has_key ? WriteStaged(table) : CopyAppends(table);
+  return table.batch.has_key() ? WriteKeyed(table, failed) : WriteAppends(table, failed);
+}
+
+absl::Status Mirror::WriteKeyed(Table& table, RowError failed) {
+  const TableLoad load = table.plan.Load(table.batch.bytes());
+  Methods methods = ChooseMethods(load, true);
+  if (methods.copy_inserts && !table.copy_chance.Try()) methods = ChooseMethods(load, false);
+  Groups changes = table.plan.upserts;
+  Groups inserts;
+  if (methods.copy_inserts) {
+    // New rows are the last groups.
+    size_t first = 0;
+    while (first < changes.size() && !changes[first].is_new) ++first;
+    inserts = changes.subspan(first);
+    changes = changes.first(first);
+  }
+  if (methods.changes == Method::kStaging) {
+    RETURN_IF_ERROR(WriteStaged(table, changes, true));
+  } else {
+    StatementQueue queue;
+    RETURN_IF_ERROR(QueueChanges(table, changes, queue));
+    RETURN_IF_ERROR(queue.Run(connection_, failed));
+  }
+  if (inserts.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool copied, CopyInserts(table, inserts));
+  return copied ? absl::OkStatus() : WriteStaged(table, inserts, false);
+}
+
+// False when the server refused: nothing of them is there then.
+absl::StatusOr<bool> Mirror::CopyInserts(Table& table, Groups groups) {
+  RETURN_IF_ERROR(connection_.Query("SAVEPOINT walrelay_copy").status());
+  absl::Status copied;
+  for (const TableBatch::Group& group : groups) {
+    if (copied.ok()) copied = CopyRows(table, group.columns, group.entries);
+  }
+  if (copied.ok()) {
+    table.copy_chance.Succeeded();
+    RETURN_IF_ERROR(connection_.Query("RELEASE SAVEPOINT walrelay_copy").status());
+    return true;
+  }
+  if (pg::SqlStateOf(copied).empty() || absl::IsUnavailable(copied)) return copied;
+  table.copy_chance.Failed();
+  RETURN_IF_ERROR(
+      connection_.Query("ROLLBACK TO SAVEPOINT walrelay_copy; RELEASE SAVEPOINT walrelay_copy")
+          .status());
+  return false;
+}
+
+absl::Status Mirror::WriteAppends(Table& table, RowError failed) {
+  std::vector<uint32_t> entries(table.batch.changes());
+  bool only_inserts = true;
+  for (uint32_t i = 0; i < entries.size(); ++i) {
+    entries[i] = i;
+    only_inserts &= !table.batch.entry(i).is_delete;
+  }
+  const Methods methods =
+      ChooseMethods({.inserts = entries.size(), .bytes = table.batch.bytes()}, only_inserts);
+  if (methods.copy_inserts) return CopyRows(table, WritableColumns(table), entries);
+  StatementQueue queue;
+  RETURN_IF_ERROR(QueueAppends(table, queue));
+  return queue.Run(connection_, failed);
 }
 
 absl::Status Mirror::PrepareStaging(Table& table) {
@@ -142,8 +201,12 @@ absl::Status Mirror::PrepareStaging(Table& table) {
                   Cat("cannot make a staging table for ", table.shape.Describe()));
 }
 
-absl::Status Mirror::WriteStaged(Table& table) {
+absl::Status Mirror::WriteStaged(Table& table, Groups groups, bool deletes) {
+  if (groups.empty() && (!deletes || table.plan.deletes.empty())) return absl::OkStatus();
   RETURN_IF_ERROR(PrepareStaging(table));
+  // The commit empties it; what an earlier call of this transaction left must go too.
+  if (!deletes)
+    RETURN_IF_ERROR(connection_.Query(Cat("TRUNCATE pg_temp.", table.staging)).status());
   const std::vector<uint16_t> columns = WritableColumns(table);
   ASSIGN_OR_RETURN(pg::CopyWriter copy,
                    connection_.CopyIn(CopyStagingSql(table.shape, table.staging, columns)));
@@ -154,44 +217,45 @@ absl::Status Mirror::WriteStaged(Table& table) {
     text.append(Cat(group, '\t', entry.op, '\t'));
     AppendUtcTimestamp(entry.source_ts_us, text);
     text.push_back('\n');
-    if (text.size() < kCopyChunk) return absl::OkStatus();
-    const absl::Status status = copy.Put(text);
-    text.clear();
-    return status;
+    return PutWhenFull(copy, text);
   };
-  for (const uint32_t index : table.plan.deletes) RETURN_IF_ERROR(put(index, kDeleteGroup));
-  for (size_t group = 0; group < table.plan.upserts.size(); ++group) {
-    for (const uint32_t index : table.plan.upserts[group].entries) {
+  if (deletes) {
+    for (const uint32_t index : table.plan.deletes) RETURN_IF_ERROR(put(index, kDeleteGroup));
+  }
+  for (size_t group = 0; group < groups.size(); ++group) {
+    for (const uint32_t index : groups[group].entries) {
       RETURN_IF_ERROR(put(index, static_cast<int>(group)));
     }
   }
   RETURN_IF_ERROR(copy.Put(text));
   RETURN_IF_ERROR(Annotate(copy.End().status(), Cat("cannot write to ", table.what)));
   std::string sql;
-  if (!table.plan.deletes.empty()) sql += DeleteStagedSql(table.shape, table.staging) + ";";
-  for (size_t group = 0; group < table.plan.upserts.size(); ++group) {
-    sql += UpsertStagedSql(table.shape, table.staging, table.plan.upserts[group].columns,
+  if (deletes && !table.plan.deletes.empty())
+    sql += DeleteStagedSql(table.shape, table.staging) + ";";
+  for (size_t group = 0; group < groups.size(); ++group) {
+    sql += UpsertStagedSql(table.shape, table.staging, groups[group].columns,
                            static_cast<int>(group)) +
            ";";
   }
   return Annotate(connection_.Query(sql).status(), Cat("cannot write to ", table.what));
 }
 
-absl::Status Mirror::CopyAppends(Table& table) {
-  const std::vector<uint16_t> columns = WritableColumns(table);
+// Straight into the table.
+absl::Status Mirror::CopyRows(Table& table, std::span<const uint16_t> columns,
+                              std::span<const uint32_t> entries) {
   ASSIGN_OR_RETURN(pg::CopyWriter copy, connection_.CopyIn(CopyTableSql(table.shape, columns)));
   std::string text;
-  std::string now;
-  AppendUtcTimestamp(UnixMicrosNow(), now);
-  for (uint32_t index = 0; index < table.batch.changes(); ++index) {
+  std::string tail = "\t";
+  AppendUtcTimestamp(UnixMicrosNow(), tail);
+  tail.push_back('\n');
+  for (const uint32_t index : entries) {
     const TableBatch::Entry& entry = table.batch.entry(index);
     for (const uint16_t column : columns) AppendCell(table.batch.cell(index, column), text);
-    text.append(Cat(entry.op, '\t'));
+    text.push_back(entry.op);
+    text.push_back('\t');
     AppendUtcTimestamp(entry.source_ts_us, text);
-    text.append("\t").append(now).append("\n");
-    if (text.size() < kCopyChunk) continue;
-    RETURN_IF_ERROR(copy.Put(text));
-    text.clear();
+    text.append(tail);
+    RETURN_IF_ERROR(PutWhenFull(copy, text));
   }
   RETURN_IF_ERROR(copy.Put(text));
   return Annotate(copy.End().status(), Cat("cannot write to ", table.what));

@@ -143,9 +143,31 @@ absl::StatusOr<std::vector<std::string_view>> Missing(pg::Connection& connection
   return missing;
 }
 
+// jsonb stands for what was asked for.
+std::string WithPayload(std::string_view create, RawPayload payload) {
+  constexpr std::string_view kDefault = "jsonb";
+  std::string sql(create);
+  for (size_t at = sql.find(kDefault); at != std::string::npos; at = sql.find(kDefault, at + 1)) {
+    sql.replace(at, kDefault.size(), RawPayloadName(payload));
+  }
+  return sql;
+}
+
 }  // namespace
 
-absl::Status PrepareObjects(pg::Connection& connection, SinkKind kind) {
+std::string_view RawPayloadName(RawPayload payload) {
+  switch (payload) {
+    case RawPayload::kJsonb:
+      return "jsonb";
+    case RawPayload::kJson:
+      return "json";
+    case RawPayload::kText:
+      return "text";
+  }
+  return "jsonb";
+}
+
+absl::Status PrepareObjects(pg::Connection& connection, SinkKind kind, RawPayload payload) {
   const std::vector<Object> objects = ObjectsOf(kind);
   ASSIGN_OR_RETURN(std::vector<std::string_view> missing, Missing(connection, objects));
   if (missing.empty()) return absl::OkStatus();
@@ -156,7 +178,8 @@ absl::Status PrepareObjects(pg::Connection& connection, SinkKind kind) {
           .status());
   ASSIGN_OR_RETURN(missing, Missing(connection, objects));
   for (const std::string_view create : missing) {
-    if (const absl::Status created = connection.Query(create).status(); !created.ok()) {
+    const std::string sql = WithPayload(create, payload);
+    if (const absl::Status created = connection.Query(sql).status(); !created.ok()) {
       return Annotate(created,
                       "cannot create what the sink needs (see sql/ for doing it beforehand)");
     }

@@ -13,6 +13,6 @@
 
 namespace walrelay::apply {
 
-absl::Status PrepareObjects(pg::Connection& connection, SinkKind kind);
+absl::Status PrepareObjects(pg::Connection& connection, SinkKind kind, RawPayload payload);
 
 }  // namespace walrelay::apply

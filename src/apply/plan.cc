@@ -1,13 +1,11 @@
 #include "apply/plan.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 
 namespace walrelay::apply {
 namespace {
-
-constexpr size_t kPipelineRows = 200;
-constexpr size_t kPipelineBytes = 256 * 1024;
 
 // Key cells joined so that no two different keys look alike: length, colon, text; "n" for NULL.
 void JoinKey(Cells cells, const std::vector<uint16_t>& key, std::string& out) {
@@ -35,10 +33,12 @@ bool HasUnsent(Cells cells) {
 
 }  // namespace
 
-size_t TableBatch::Plan::rows() const {
-  size_t count = deletes.size();
-  for (const Group& group : upserts) count += group.entries.size();
-  return count;
+TableLoad TableBatch::Plan::Load(size_t bytes) const {
+  TableLoad load{.deletes = deletes.size(), .bytes = bytes};
+  for (const Group& group : upserts) {
+    (group.is_new ? load.inserts : load.updates) += group.entries.size();
+  }
+  return load;
 }
 
 uint32_t TableBatch::FindOrAdd(Cells cells, bool* added) {
@@ -84,6 +84,7 @@ void TableBatch::Upsert(Cells cells, const ChangeInfo& info) {
     entry.awaits = {};
   }
   if (!added && entry.is_delete) entry.starts_anew = true;
+  if (!merge) entry.is_new = entry.starts_anew || info.op == 'c' || info.op == 'r';
   StoreCells(entry, cells, merge);
   entry.is_delete = false;
   entry.op = info.op;
@@ -197,8 +198,9 @@ TableBatch::Plan TableBatch::MakePlan() const {
   }
   // Groups by the columns that are known. Most rows have all of them, so the last group is tried
   // first.
-  std::map<std::vector<uint16_t>, size_t> groups;
+  std::map<std::pair<bool, std::vector<uint16_t>>, size_t> groups;
   std::vector<uint16_t> columns;
+  size_t last = 0;
   for (uint32_t index = 0; index < entries_.size(); ++index) {
     const Entry& entry = entries_[index];
     if (entry.is_delete || entry.starts_anew) {
@@ -215,19 +217,20 @@ TableBatch::Plan TableBatch::MakePlan() const {
     if (has_unsent && entry.moved_from != kNone) plan.lookups.push_back({index, entry.moved_from});
     if (has_unsent && entry.moved_from == kNone && (entry.starts_anew || entry.op != 'u'))
       ++plan.incomplete;
-    if (plan.upserts.empty() || plan.upserts.back().columns != columns) {
-      const auto [found, is_new] = groups.emplace(columns, plan.upserts.size());
-      if (is_new) plan.upserts.push_back({columns, {}});
-      plan.upserts[found->second].entries.push_back(index);
-    } else {
-      plan.upserts.back().entries.push_back(index);
+    if (last < plan.upserts.size() && plan.upserts[last].is_new == entry.is_new &&
+        plan.upserts[last].columns == columns) {
+      plan.upserts[last].entries.push_back(index);
+      continue;
     }
+    const auto [found, added] =
+        groups.emplace(std::pair(entry.is_new, columns), plan.upserts.size());
+    if (added) plan.upserts.push_back({.columns = columns, .is_new = entry.is_new});
+    last = found->second;
+    plan.upserts[last].entries.push_back(index);
   }
+  std::stable_partition(plan.upserts.begin(), plan.upserts.end(),
+                        [](const Group& group) { return !group.is_new; });
   return plan;
-}
-
-Method ChooseMethod(size_t rows, size_t bytes) {
-  return rows <= kPipelineRows && bytes <= kPipelineBytes ? Method::kPipeline : Method::kStaging;
 }
 
 }  // namespace walrelay::apply

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "apply/cell.h"
+#include "apply/method.h"
 
 namespace walrelay::apply {
 
@@ -44,6 +45,7 @@ class TableBatch {
     uint32_t cell_count = 0;
     bool is_delete = false;
     bool starts_anew = false;      // Its row in the database, if any, is deleted first.
+    bool is_new = false;           // The batch made it: it should not be in the database yet.
     uint32_t moved_from = kNone;   // Entry whose row in the database holds the unsent cells,
     std::string_view awaits = {};  // or the LSN of a row kept aside that does.
     char op = 0;
@@ -53,7 +55,8 @@ class TableBatch {
   // Rows that are written with the same columns.
   struct Group {
     std::vector<uint16_t> columns;  // Those with a known cell; key columns are among them.
-    std::vector<uint32_t> entries;
+    bool is_new = false;            // As its entries.
+    std::vector<uint32_t> entries = {};
   };
   struct Lookup {
     uint32_t entry = 0;
@@ -70,9 +73,11 @@ class TableBatch {
     std::vector<KeyChange> departures;  // `d` without its `c`: keep the row aside.
     std::vector<Lookup> lookups;        // First: fill cells from the database.
     std::vector<uint32_t> deletes;      // Then these keys.
-    std::vector<Group> upserts;         // Then these rows; keys are unique.
-    size_t incomplete = 0;              // Rows that have unsent cells and no row to take them from.
-    size_t rows() const;
+    // Then these rows; keys are unique. New ones come last: they may take a unique value that
+    // another row gives up.
+    std::vector<Group> upserts;
+    size_t incomplete = 0;  // Rows that have unsent cells and no row to take them from.
+    TableLoad Load(size_t bytes) const;
     bool has_moves() const { return !arrivals.empty() || !departures.empty() || !lookups.empty(); }
   };
 
@@ -126,15 +131,5 @@ class TableBatch {
   std::string key_text_;
   bool truncate_ = false;
 };
-
-// How rows get into a table.
-enum class Method : uint8_t {
-  kPipeline,  // A prepared statement a row, sent together: least latency.
-  kStaging,   // COPY to a temporary table, then one statement: least work a row.
-};
-
-// Thresholds from tests/bench: staging costs two to three round trips and the emptying of its
-// table.
-Method ChooseMethod(size_t rows, size_t bytes);
 
 }  // namespace walrelay::apply

@@ -7,7 +7,8 @@ namespace walrelay::apply {
 struct SchemalessFormat {
   bool decimals_are_text = false;  // decimal.handling.mode = string: text, not base64.
   bool times_are_adaptive =
-      true;             // time.precision.mode = adaptive: milliseconds up to precision 3.
+      true;  // time.precision.mode = adaptive: milliseconds up to precision 3.
+  bool only_timestamps_are_adaptive = false;  // adaptive_time_microseconds.
   int time_digits = 6;  // Otherwise: 3 (connect), 6, 9 fractional digits for time and timestamp.
 
   // binary.handling.mode, where it makes bytes a string: also with a schema block, which does not

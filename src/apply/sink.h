@@ -39,6 +39,11 @@ enum class SinkKind : uint8_t {
   kTarget,  // A mirror in schema public.
 };
 
+// The type of the raw events' JSON columns, when their table is created. jsonb costs the server
+// twice as much as json, which costs more than text.
+enum class RawPayload : uint8_t { kJsonb, kJson, kText };
+std::string_view RawPayloadName(RawPayload payload);  // "jsonb"
+
 struct SinkOptions {
   pg::ConnectionOptions connection;
   SinkKind kind = SinkKind::kTarget;
@@ -46,6 +51,7 @@ struct SinkOptions {
   std::string topic_prefix;                      // For messages only.
   std::string target_table_format = "${table}";  // ${schema} and ${table} are replaced.
   bool raw = true;                               // Lake only: keep the raw events.
+  RawPayload raw_payload = RawPayload::kJsonb;
   bool mirror = true;
   bool exclusive = true;  // Hold the lock. Off where several processes share partitions;
                           // compare-and-set still guards.
@@ -85,7 +91,9 @@ class Sink {
   // end.
   absl::StatusOr<std::map<TopicPartition, int64_t>> LoadProgress();
 
-  // Applies records, of each partition in the order of its offsets, in one transaction.
+  // Applies records, of each partition in the order of its offsets, in one transaction. What was
+  // applied before is dropped; give the last such record of each partition once after opening, and
+  // its fingerprint is compared.
   absl::StatusOr<BatchResult> Apply(std::span<const ConsumedRecord> batch);
 
   // Hash of the last record that was applied of a partition, as RecordFingerprint() makes it;

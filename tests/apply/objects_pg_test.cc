@@ -58,7 +58,8 @@ TEST_P(Objects, AreTheSameFromTheFileAndFromTheProgram) {
   for (int run = 0; run < 2; ++run)
     ASSERT_TRUE(by_file->connection().Query(sql).ok()) << "run " << run;
   for (int run = 0; run < 2; ++run) {
-    const absl::Status made = PrepareObjects(by_program->connection(), GetParam());
+    const absl::Status made =
+        PrepareObjects(by_program->connection(), GetParam(), RawPayload::kJsonb);
     ASSERT_TRUE(made.ok()) << Message(made);
   }
   const std::string definitions = Definitions(*by_program);
@@ -73,7 +74,8 @@ TEST(ObjectsOfALesserRole, NeedNoRightToCreateWhereTheyExist) {
   database->All(
       "BEGIN; CREATE ROLE walrelay_test_no_rights; GRANT USAGE ON SCHEMA walrelay TO "
       "walrelay_test_no_rights; SET LOCAL ROLE walrelay_test_no_rights");
-  const absl::Status prepared = PrepareObjects(database->connection(), SinkKind::kTarget);
+  const absl::Status prepared =
+      PrepareObjects(database->connection(), SinkKind::kTarget, RawPayload::kJsonb);
   EXPECT_TRUE(prepared.ok()) << Message(prepared);
   database->All("ROLLBACK");
 }

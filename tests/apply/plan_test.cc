@@ -79,6 +79,26 @@ TEST_F(Collapse, ForgetsValuesFromBeforeADelete) {
   EXPECT_EQ(OnlyRow(), (std::vector<Cell>{Text("1"), Text("new"), kUnsent}));
 }
 
+TEST_F(Collapse, PutsRowsThatTheBatchMadeLast) {
+  Upsert({Text("1"), Text("new"), kNull}, Op('c'));
+  Upsert({Text("2"), Text("changed"), kNull});
+  Upsert({Text("1"), Text("and changed"), kNull});
+  Delete("3");
+  Upsert({Text("3"), Text("back"), kNull});
+  Upsert({Text("4"), Text("read"), kNull}, Op('r'));
+  const TableBatch::Plan plan = batch.MakePlan();
+  ASSERT_EQ(plan.upserts.size(), 2u);
+  EXPECT_FALSE(plan.upserts[0].is_new);
+  EXPECT_EQ(plan.upserts[0].entries.size(), 1u);
+  EXPECT_TRUE(plan.upserts[1].is_new);
+  EXPECT_EQ(plan.upserts[1].entries.size(), 3u);
+  const TableLoad load = plan.Load(77);
+  EXPECT_EQ(load.deletes, 1u);
+  EXPECT_EQ(load.updates, 1u);
+  EXPECT_EQ(load.inserts, 3u);
+  EXPECT_EQ(load.bytes, 77u);
+}
+
 TEST_F(Collapse, EndsWithADelete) {
   Upsert({Text("1"), Text("a"), Text("x")}, Op('c'));
   Delete("1");
@@ -162,7 +182,7 @@ TEST(CollapseKeys, TellsApartWhatJoinedTextWouldNot) {
   const Cell c[] = {kNull, Text("n")};
   const Cell d[] = {Text("n"), kNull};
   for (const auto& cells : {a, b, c, d}) batch.Upsert({cells, 2}, Op('c'));
-  EXPECT_EQ(batch.MakePlan().rows(), 4u);
+  EXPECT_EQ(batch.MakePlan().Load(0).rows(), 4u);
 }
 
 TEST(CollapseWithoutKey, KeepsEveryChangeInOrder) {
@@ -174,12 +194,6 @@ TEST(CollapseWithoutKey, KeepsEveryChangeInOrder) {
   ASSERT_EQ(batch.changes(), 3u);
   EXPECT_FALSE(batch.entry(1).is_delete);
   EXPECT_TRUE(batch.entry(2).is_delete);
-}
-
-TEST(ChooseMethod, StagesManyRowsAndManyBytes) {
-  EXPECT_EQ(ChooseMethod(1, 100), Method::kPipeline);
-  EXPECT_EQ(ChooseMethod(5000, 1'000'000), Method::kStaging);
-  EXPECT_EQ(ChooseMethod(2, 100'000'000), Method::kStaging);
 }
 
 TEST(Arena, KeepsTextsWhereTheyAre) {

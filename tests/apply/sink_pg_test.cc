@@ -299,6 +299,40 @@ TEST_P(BothSizes, AddsColumnsInTheSameTransaction) {
             "1|one|NULL\n2|two|NULL\n3|three|1970-01-01 00:00:01");
 }
 
+TEST_F(SinkTest, CopiesNewRowsAndFallsBackWhereOneIsThereAlready) {
+  auto sink = Open(Options());
+  Insert(7, R"("there already")");
+  MustApply(*sink);
+  for (int id = 0; id < 1000; ++id)
+    Event("c", "null", Row(Cat(id), R"("new")", R"("MDk=")"), Cat(id));
+  Event("u", "null", Row("3", kUnsentText, "null"), "3");
+  Event("d", Row("4", "null"), "null", "4");
+  MustApply(*sink);
+  EXPECT_EQ(
+      target->All(
+          "SELECT count(*), count(*) FILTER (WHERE v = 'new'), min(id), max(id) FROM public.t"),
+      "999|999|0|999");
+  EXPECT_EQ(target->One("SELECT count(*) FROM public.t WHERE n IS NULL"), "1") << "row 3";
+  EXPECT_EQ(target->One("SELECT n FROM public.t WHERE id = 7"), "123.45");
+  // Copied this time: no row is there already.
+  for (int id = 1000; id < 2000; ++id) Insert(id, R"("new")");
+  for (int id = 0; id < 500; ++id) Event("u", "null", Row(Cat(id), R"("changed")"), Cat(id));
+  MustApply(*sink);
+  EXPECT_EQ(target->All("SELECT v, count(*) FROM public.t GROUP BY 1 ORDER BY 1"),
+            "changed|500\nnew|1500");
+}
+
+TEST_F(SinkTest, StoresRawEventsInTheTypeThatIsAskedFor) {
+  SinkOptions options = Options(SinkKind::kLake);
+  options.raw_payload = RawPayload::kJson;
+  auto sink = Open(options);
+  for (int id = 0; id < 1000; ++id) Insert(id, R"("one")");
+  MustApply(*sink);
+  EXPECT_EQ(lake->All("SELECT count(*), min(pg_typeof(after_data)::text), min(after_data->>'v') "
+                      "FROM cdc_raw.cdc_events"),
+            "1000|json|one");
+}
+
 TEST_F(SinkTest, StoresRawEventsAsTheyCame) {
   auto sink = Open(Options(SinkKind::kLake));
   Insert(1, R"("one\ttab \"quoted\" \\ ü")");
