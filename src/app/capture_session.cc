@@ -5,6 +5,7 @@
 
 #include "app/exit_code.h"
 #include "app/source_errors.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "envelope/topic_names.h"
 #include "pg/catalog.h"
@@ -188,12 +189,15 @@ absl::Status CaptureSession::SendStatus() {
   confirmed_sent_ = link_->confirmed();
   shared_.counters.confirmed = confirmed_sent_;
   status_at_ = Clock::now() + status_interval_;
+  CrashPoint("before-status");
   // Written may run ahead; flushed is what moves the slot.
-  return stream_->SendStatus({.written = std::max(received, confirmed_sent_),
-                              .flushed = confirmed_sent_,
-                              .applied = confirmed_sent_,
-                              .client_time_micros = UnixMicrosNow(),
-                              .reply_requested = false});
+  RETURN_IF_ERROR(stream_->SendStatus({.written = std::max(received, confirmed_sent_),
+                                       .flushed = confirmed_sent_,
+                                       .applied = confirmed_sent_,
+                                       .client_time_micros = UnixMicrosNow(),
+                                       .reply_requested = false}));
+  CrashPoint("after-status");
+  return absl::OkStatus();
 }
 
 absl::Status CaptureSession::LeaveIfKafkaIsAway(SteadyTime now) {
@@ -291,6 +295,7 @@ absl::Status CaptureSession::AdvanceIdle(Lsn lsn) {
     RETURN_IF_ERROR(WriteOffsetNow());
   }
   link_->Committed(lsn, link_->last_commit(), 0);
+  CrashPoint("idle-position");
   RETURN_IF_ERROR(link_->WritePositionNow());
   return SendStatus();
 }

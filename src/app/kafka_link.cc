@@ -2,6 +2,7 @@
 
 #include "app/exit_code.h"
 #include "base/check.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "kafka/last_record.h"
 #include "kafka/murmur2.h"
@@ -119,6 +120,7 @@ absl::Status KafkaLink::ProduceInternal(const Record& record, int32_t partition,
 
 absl::Status KafkaLink::SendPosition() {
   RETURN_IF_ERROR(EnsurePositionsTopic());
+  CrashPoint("before-position-record");
   const std::string value = kafka::EncodePosition(CurrentPosition());
   Record record;
   record.topic = kafka::kPositionsTopic;
@@ -211,6 +213,7 @@ absl::Status KafkaLink::Adopt(const std::string& name) {
     watermark_->Start(topic.ids.back(), next[static_cast<size_t>(p)]);
   }
   RETURN_IF_ERROR(producer_->Prefetch(name));
+  CrashPoint("topic-adopted");
   by_name_.emplace(name, std::move(topic));
   return absl::OkStatus();
 }
@@ -255,6 +258,7 @@ absl::Status KafkaLink::Send(const Record& record) {
   // The ticket is the watermark's next one; it is taken only once the producer has the record.
   const absl::Status status = producer_->Produce(record, partition, next_ticket_);
   if (!status.ok()) return Explain(status);
+  CrashPoint("after-produce");
   const auto ticket = watermark_->Sent(id);
   CHECK(ticket == next_ticket_);
   ++next_ticket_;
@@ -276,7 +280,9 @@ void KafkaLink::OnDelivery(const kafka::Delivery& delivery) {
   if ((delivery.ticket & kInternal) == 0) {
     watermark_->Acknowledged(delivery.ticket, delivery.offset);
     ++counters_.records_acknowledged;
+    CrashPoint("after-acknowledgement");
   } else if (delivery.ticket == position_ticket_) {
+    CrashPoint("after-position-record");
     position_in_flight_ = false;
     CHECK(written_ >= confirmed_);
     confirmed_ = written_;

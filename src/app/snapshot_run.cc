@@ -5,6 +5,7 @@
 
 #include "app/exit_code.h"
 #include "app/source_errors.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "pg/catalog.h"
 #include "pg/quoting.h"
@@ -105,6 +106,7 @@ absl::Status TableReader::Emit(SnapshotMarker marker) {
       [this](const Record& record) { return session_.Deliver(record, *held_.table().plan); }));
   held_.table().counts->Add(admin::Op::kRead);
   ++rows_;
+  CrashPoint("snapshot-row");
   session_.counters().snapshot.rows = rows_;
   return absl::OkStatus();
 }
@@ -280,11 +282,13 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
   intent.epoch = session.EpochFrom(action.create_slot ? kNoLsn : action.stream_from);
   session.link().Begin(intent);
   RETURN_IF_ERROR(session.link().WritePositionNow());
+  CrashPoint("snapshot-intent");
 
   wal::CreatedSlot created{.consistent_point = action.stream_from, .snapshot_name = ""};
   if (action.create_slot) {
     ASSIGN_OR_RETURN(created, CreateSlot(session));
     log::Info("slot ", session.settings().source.slot, " created at ", created.consistent_point);
+    CrashPoint("snapshot-slot-created");
   }
   ASSIGN_OR_RETURN(
       wal::SnapshotReader reader,
@@ -319,6 +323,7 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
                                        created.consistent_point);
   }
   RETURN_IF_ERROR(session.link().Flush(Clock::now() + kFlushLimit));
+  CrashPoint("snapshot-flushed");
   if (action.stream_after) RETURN_IF_ERROR(session.link().WritePositionNow());
   session.link().ForgetTopicCache();  // The plans' addresses may come again.
   return created.consistent_point;

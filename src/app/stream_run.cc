@@ -5,6 +5,7 @@
 
 #include "app/exit_code.h"
 #include "app/source_errors.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "pg/error.h"
 #include "wal/pgoutput.h"
@@ -188,6 +189,7 @@ absl::Status StreamRun::On(const Commit& commit) {
         EndedTransaction{.id = std::to_string(*context_.tx_id), .table_counts = counts.tables});
   }
   context_.now = WallNow();
+  CrashPoint("transaction-end");
   RETURN_IF_ERROR(session_.encoder().EndTransaction(
       context_, [this](const Record& record) { return session_.Deliver(record); }));
   session_.in_transaction = false;

@@ -11,6 +11,7 @@
 #include "apply/progress.h"
 #include "apply/raw_events.h"
 #include "apply/table_name.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "pg/error.h"
@@ -146,6 +147,7 @@ absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
   RETURN_IF_ERROR(state_->mirror.MakePlans());
   result.incomplete_rows = static_cast<int64_t>(state_->mirror.incomplete());
   RETURN_IF_ERROR(state_->Write(batch, steps));
+  CrashPoint("sink-committed");
   for (ProgressStep& step : steps) state_->progress[step.partition] = std::move(step.next);
   state_->Clear();
   return result;
@@ -268,6 +270,7 @@ absl::Status Sink::State::WriteTogether(const std::vector<ProgressStep>& steps, 
   const std::vector<ProgressTable::Statement> moves = progress_table.Move(steps);
   RETURN_IF_ERROR(QueueProgress(moves, queue));
   const bool commits = !transaction.is_open();
+  if (commits) CrashPoint("sink-small-batch");
   const absl::Status written = queue.Run(connection, failed);
   if (commits && !written.ok() && connection.is_lost()) {
     return absl::UnknownError(Cat("the connection was lost during COMMIT: ", Message(written)));
@@ -279,12 +282,14 @@ absl::Status Sink::State::WriteTogether(const std::vector<ProgressStep>& steps, 
 absl::Status Sink::State::WriteLarge(const std::vector<ProgressStep>& steps, RowError failed) {
   RETURN_IF_ERROR(transaction.Begin());
   RETURN_IF_ERROR(raw.Copy(connection));
+  CrashPoint("sink-raw-copied");
   RETURN_IF_ERROR(mirror.Write(failed));
   StatementQueue queue;
   RETURN_IF_ERROR(dead.Queue(prepared, queue));
   const std::vector<ProgressTable::Statement> moves = progress_table.Move(steps);
   RETURN_IF_ERROR(QueueProgress(moves, queue));
   RETURN_IF_ERROR(queue.Run(connection, failed));
+  CrashPoint("sink-before-commit");
   return transaction.Commit();
 }
 

@@ -1,0 +1,257 @@
+"""One campaign: a pipeline under load, faults on it, and the comparison with the truth after each round."""
+import contextlib
+import dataclasses
+import os
+import random
+import statistics
+import time
+
+import harness
+import psycopg2
+import workload
+from checker import Checker
+from nemeses import NEMESES
+from pipeline import Pipeline
+from truth import Truth, lsn_number
+from watch import Watch
+from workload import ACCOUNTS, BALANCE, TABLES, Work
+
+SENDER_TIMEOUT = 5  # Seconds; the source's wal_sender_timeout while the laboratory runs.
+SERVERS = ("source", "lake", "target", "kafka")
+
+
+class Laboratory:
+    """One pipeline, the truth beside it, and what was found."""
+
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.random = random.Random(options.seed)
+        self.sender_timeout = SENDER_TIMEOUT
+        self.pipeline = Pipeline(f"crash{options.seed}", folder, delivery=options.delivery, mutation=options.mutation,
+                                 source={"topic.creation.default.partitions": options.partitions})
+        self.truth = Truth(self.pipeline.source, f"truth_{os.getpid()}")
+        self.checker = Checker(TABLES, options.allow_duplicates)
+        self.watch = Watch(self.pipeline)
+        self.counts, self.faults, self.read = {}, [], {}
+        self.raw_id, self.next_client, self.marker, self.unknown = 0, 1, 0, 0
+
+    # Counting
+
+    def count(self, what, by=1):
+        self.counts[what] = self.counts.get(what, 0) + int(by)
+
+    def fault(self, text):
+        self.faults.append(text)
+
+    # Servers
+
+    def query_source(self, sql, arguments=None):
+        return self.pipeline.source.query(sql, arguments)
+
+    def server_lsn(self):
+        return lsn_number(self.pipeline.source.value("SELECT pg_current_wal_lsn()::text"))
+
+    def confirmed(self):
+        return lsn_number(self.pipeline.source.value(
+            "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = %s", [self.pipeline.slot]))
+
+    def wait_confirmed(self, lsn, seconds=120):
+
+        def reached():
+            self.check_process()
+            with contextlib.suppress(psycopg2.OperationalError):
+                return (now := self.confirmed()) >= lsn and now
+        return harness.wait_until("the slot is confirmed", reached, seconds, every=0.1)
+
+    def stop_server(self, name, how):
+        seconds = harness.stack("stop", name, how)
+        self.count(f"{name}_{'crashes' if how == 'immediate' else 'restarts'}")
+        if name == "source" and how == "fast" and seconds > 20:
+            self.fault(f"the fast shutdown of the source took {seconds:.0f} s")
+
+    @staticmethod
+    def start_server(name):
+        harness.stack("start", name)
+
+    # The process
+
+    def check_process(self):
+        """A process that ended by itself is a fault, whatever it says."""
+        code = self.pipeline.ended_by_itself()
+        if code is not None:
+            raise AssertionError(f"walrelay ended by itself with {code}: {self.pipeline.log().strip().splitlines()[-1]}")
+
+    def kill(self):
+        self.check_process()
+        streaming = False
+        with contextlib.suppress(psycopg2.OperationalError):
+            streaming = self.pipeline.walsender() is not None
+        self.count("kills_while_streaming" if streaming else "kills_before_streaming")
+        self.pipeline.kill()
+
+    def large_transaction(self, rows):
+        """Commits that many rows at once; returns where the transaction ended."""
+        client, self.next_client = self.next_client, self.next_client + 1
+        self.query_source("INSERT INTO entries SELECT %s::bigint * 1000000000 + n, %s, n, repeat('y', 50) FROM generate_series(1, %s) n",
+                          [client, client, rows])
+        return self.server_lsn()
+
+    # Rounds
+
+    def prepare(self):
+        source = self.pipeline.source
+        source.query(workload.SCHEMA)
+        self.truth.create()
+        source.query(workload.SEED)
+        self.pipeline.restart_measured()
+        self.watch.start()
+
+    def choose(self):
+        names = [name for name in self.options.only.split(",") if name] or list(NEMESES)
+        name = self.random.choices(names, [NEMESES[n][1] for n in names])[0]
+        return name, NEMESES[name][0]
+
+    def round(self, number):
+        work = Work(self.next_client, self.options.seed + number)
+        self.next_client += self.options.writers
+        done = []
+        with harness.Load(self.pipeline.source, work, writers=self.options.writers, pause=0.005, seed=self.random.randrange(10**6)) as load:
+            load.wait_commits(20)
+            for _ in range(self.options.faults_a_round):
+                name, nemesis = self.choose()
+                done.append(name)
+                self.count(f"nemesis_{name}")
+                nemesis(self)
+                load.wait_commits(20, 120)
+                begun = time.monotonic()
+                self.wait_confirmed(self.server_lsn())
+                self.count("recovered")
+                done[-1] += f" ({time.monotonic() - begun:.1f} s)"
+        self.unknown += load.unknown()
+        for key, value in work.steps.items():
+            self.count(f"transactions_{key}", value)
+        self.count("transactions_rolled_back", work.rolled_back)
+        self.check([row for writer in load.writers for row in writer.acknowledged])
+        return done
+
+    def quiesce(self):
+        """No writer is at work. A last row; then everything before it is confirmed, and read by the sinks."""
+        self.marker += 1
+        self.query_source("INSERT INTO entries VALUES (%s, 0, %s, 'marker')", [-self.marker, 10**9 + self.marker])
+        transactions = self.truth.read()
+        self.wait_confirmed(self.truth.last_end)
+        names = harness.topics(self.pipeline.prefix + ".")
+        ends = harness.end_offsets(names)
+
+        def applied():
+            self.check_process()
+            for database in (self.pipeline.lake, self.pipeline.target):
+                progress = self.watch.read_progress(database) or {}
+                if any(progress.get(at, 0) < end for at, end in ends.items() if end > 0):
+                    return False
+            return True
+        harness.wait_until("the sinks have read everything", applied, 180, every=0.1)
+        return transactions, names
+
+    def table_of(self, topic):
+        name = topic.removeprefix(f"{self.pipeline.prefix}.public.")
+        return name if name in self.checker.tables else None
+
+    def check(self, acknowledged):
+        transactions, names = self.quiesce()
+        incarnation = lsn_number(self.watch.position["epoch"]["incarnation"])
+        self.checker.add_truth(transactions, incarnation)
+        self.checker.check_acknowledged(acknowledged)
+        messages = harness.read_topics(names, self.read)
+        for at, list_ in messages.items():
+            if list_:
+                self.read[at] = list_[-1].offset() + 1
+        events = self.checker.check_kafka(messages, self.table_of)
+        rows = self.pipeline.lake.query(
+            "SELECT id, kafka_topic, kafka_partition, kafka_offset, operation, coalesce(after_data, before_data)->>'client',"
+            " coalesce(after_data, before_data)->>'seq' FROM cdc_raw.cdc_events WHERE id > %s ORDER BY id", [self.raw_id])
+        self.raw_id = max([self.raw_id, *(row[0] for row in rows)])
+        self.checker.check_raw(events, [(*row[1:5], row[5] and int(row[5]), row[6] and int(row[6])) for row in rows])
+        self.check_mirrors()
+        for text in self.watch.violations:
+            self.fault(text)
+
+    def check_mirrors(self):
+        # Kafka's repetitions reach the mirrors: a row without a key stands there twice, and the second time a key changes the
+        # old row is gone that had the value which is not sent.
+        repeated = self.options.allow_duplicates and self.checker.counts.doubled
+        for table in TABLES:
+            for line in self.pipeline.differences([table]):
+                if repeated and table in ("keyless", "things"):
+                    self.count(f"mirrors_of_{table}_spoiled_by_repetitions")
+                    continue
+                self.checker.find("mirrors_wrong", "; ".join([line, *self.pipeline.set_differences(table)]))
+        for name, database, table in self.pipeline.copies("accounts"):
+            if (total := database.value(f"SELECT sum(balance) FROM {table}")) != ACCOUNTS * BALANCE:
+                self.checker.find("mirrors_wrong", f"{name}: the accounts hold {total}")
+        letters = sum(database.value("SELECT count(*) FROM walrelay.dead_letters") for database in (self.pipeline.lake, self.pipeline.target))
+        if letters:
+            self.fault(f"{letters} dead letters")
+
+    def bad(self):
+        return self.faults or self.checker.counts.faults(self.options.allow_duplicates)
+
+    def count_log(self):
+        """What the program said of itself: the proof that the faults reached it."""
+        for line in self.pipeline.log_lines():
+            for what, text in (("reconnects", "; next try in"), ("commits_in_doubt", "lost during COMMIT"), ("skipped_lines", "skipped")):
+                self.count(what, text in line)
+
+    def summary(self, seconds):
+        recoveries, waits = self.pipeline.recoveries, self.pipeline.release_waits
+        beyond = [a - b for a, b in zip(recoveries, waits)]
+        return {
+            "seed": self.options.seed, "delivery": self.options.delivery, "mutation": self.options.mutation, "seconds": round(seconds),
+            "verdict": "failed" if self.bad() else "passed", "checked": dataclasses.asdict(self.checker.counts),
+            "faults": self.faults, "findings": self.checker.findings[:50], "unknown_outcomes": self.unknown,
+            "starts": self.pipeline.starts, "injected": dict(sorted(self.counts.items())),
+            "samples_of_invariant": self.watch.samples, "samples_without_answer": self.watch.away, "samples_with_slot_moved_back": self.watch.slot_went_back,
+            "recovery_seconds": {"count": len(recoveries), "p50": median(recoveries), "max": max(recoveries, default=0),
+                                 "beyond_release_p50": median(beyond), "beyond_release_max": max(beyond, default=0)},
+        }
+
+
+def median(values):
+    return round(statistics.median(values), 3) if values else 0
+
+
+def run(options, folder):
+    source = harness.Database("source")
+    source.query(f"ALTER SYSTEM SET wal_sender_timeout = '{SENDER_TIMEOUT}s'")
+    source.query("SELECT pg_reload_conf()")
+    lab = Laboratory(options, folder)
+    begun = time.monotonic()
+    try:
+        with lab.pipeline:
+            try:
+                lab.prepare()
+                rounds(lab, begun)
+            except Exception as error:  # pylint: disable=broad-except
+                lab.fault(f"{type(error).__name__}: {error}")
+            finally:
+                lab.watch.stop()
+                lab.count_log()
+                lab.pipeline.kill()
+                for name in SERVERS:
+                    harness.stack("start", name)
+                lab.truth.drop()
+                summary = lab.summary(time.monotonic() - begun)
+    finally:
+        source.query("ALTER SYSTEM RESET wal_sender_timeout")
+        source.query("SELECT pg_reload_conf()")
+    return summary
+
+
+def rounds(lab, begun):
+    number = 0
+    while not lab.bad() and time.monotonic() - begun < lab.options.minutes * 60 and number != (lab.options.rounds or -1):
+        number += 1
+        done = lab.round(number)
+        counts = lab.checker.counts
+        print(f"round {number}: {', '.join(done)}; {counts.events} events, {counts.lost} lost, {counts.doubled} doubled,"
+              f" {counts.reordered} reordered; {(time.monotonic() - begun) / 60:.1f} min", flush=True)

@@ -1,0 +1,57 @@
+"""The crash laboratory: load, faults, comparison, verdict. README.md says what it proves and how."""
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "e2e")]
+import nemeses  # noqa: E402
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="crash", description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100000)
+    parser.add_argument("--minutes", type=float, default=5, help="how long faults go on; the last check comes on top")
+    parser.add_argument("--rounds", type=int, default=0, help="end after as many rounds, if that is earlier")
+    parser.add_argument("--only", default="", help="names of nemeses, with commas")
+    parser.add_argument("--list", action="store_true", help="print the nemeses and crash points, and end")
+    parser.add_argument("--delivery", default="at-least-once")
+    parser.add_argument("--allow-duplicates", action="store_true",
+                        help="records repeated in Kafka are counted, not faults (delivery = at-least-once promises no more)")
+    parser.add_argument("--mutation", default="", help="run with this bug built in; the laboratory must find it")
+    parser.add_argument("--faults-a-round", type=int, default=3)
+    parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--partitions", type=int, default=1)
+    parser.add_argument("--summary", type=pathlib.Path, default=None, help="where the machine-readable summary goes")
+    parser.add_argument("--keep", type=pathlib.Path, default=pathlib.Path("crash-logs"), help="where the logs of a failed run go")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    if options.list:
+        print("nemeses:", *nemeses.NEMESES)
+        return 0
+    import campaign  # ends the process with 77 where there are no servers
+    print(f"seed {options.seed}", flush=True)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="walrelay-crash-", dir="/var/tmp"))
+    summary = campaign.run(options, folder)
+    text = json.dumps(summary, indent=1)
+    print(text)
+    if options.summary:
+        options.summary.write_text(text + "\n", encoding="utf-8")
+    if summary["verdict"] == "failed":
+        kept = options.keep / f"seed-{options.seed}"
+        shutil.copytree(folder, kept, dirs_exist_ok=True)
+        (kept / "summary.json").write_text(text + "\n", encoding="utf-8")
+        print(f"logs and summary: {kept}")
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"crash laboratory: {summary['verdict']}, seed {options.seed}")
+    return summary["verdict"] != "passed"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

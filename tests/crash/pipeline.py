@@ -1,0 +1,94 @@
+"""The pipeline under test: the program of the laboratory, its restarts and what they took."""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import harness
+import psycopg2
+
+FOLDER = pathlib.Path(os.environ.get("WALRELAY_LABORATORY", harness.ROOT / "build" / "release" / "tests" / "crash"))
+PROGRAM = FOLDER / "walrelay_laboratory"  # The program with crash points and mutations linked in.
+
+
+class Pipeline(harness.Pipeline):
+    """harness.Pipeline, led through the chaos proxy, with environment, a second process, and measured restarts."""
+
+    def __init__(self, name, folder, *, delivery, proxy=None, mutation="", **options):
+        super().__init__(name, folder, pipeline={"delivery": delivery}, **options)
+        self.delivery, self.proxy = delivery, proxy
+        self.environment = {"WALRELAY_MUTATION": mutation} if mutation else {}
+        self.recoveries = []   # seconds from the start of the process to its first streaming
+        self.release_waits = []  # of these, seconds until the server had let go of the slot
+        self.seen_log = 0
+
+    def sections(self):
+        for section, keys in super().sections():
+            if self.proxy and section == "source":
+                keys = {**keys, "database.port": self.proxy.port("source")}
+            elif self.proxy and section == "kafka":
+                keys = {**keys, "bootstrap.servers": f"127.0.0.1:{self.proxy.port('kafka')}"}
+            elif self.proxy and section in ("lake", "target"):
+                keys = {**keys, "connection": psycopg2.extensions.make_dsn(keys["connection"], port=self.proxy.port(section))}
+            yield section, keys
+
+    def launch(self, command="run", log="walrelay.log", extra=(), **environment):
+        """A process of this pipeline beside the one that start() keeps."""
+        path = self.write_configuration()
+        with open(self.folder / log, "ab") as output:
+            output.write(f"=== {command} {' '.join(extra)} {environment}\n".encode())
+            return subprocess.Popen([PROGRAM, command, "--config", path, *extra], stdin=subprocess.DEVNULL, stdout=output,
+                                    stderr=subprocess.STDOUT, cwd=self.folder, env={**os.environ, **self.environment, **environment})
+
+    def start(self, command="run", **environment):
+        assert self.process is None, "it runs already"
+        self.starts += 1
+        self.process = self.launch(command, **environment)
+        return self.process
+
+    def restart_measured(self, limit=90):
+        """Starts and waits until it streams; notes how long that took."""
+        old = self.walsender_of_slot()
+        begun = time.monotonic()
+        self.start()
+        released = None if old else 0.0
+        while time.monotonic() - begun < limit:
+            self.check_alive()
+            with contextlib.suppress(psycopg2.OperationalError):
+                now = self.walsender_of_slot()
+                if released is None and now != old:
+                    released = time.monotonic() - begun
+                if now is not None and now != old and self.walsender() == now:
+                    self.recoveries.append(time.monotonic() - begun)
+                    self.release_waits.append(released or 0.0)
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"does not stream {limit} s after its start:\n{self.log()[-2000:]}")
+
+    def walsender_of_slot(self):
+        rows = self.source.query("SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s", [self.slot])
+        return rows[0][0] if rows else None
+
+    def ended_by_itself(self):
+        """The exit code of a process that has ended though nobody asked it to."""
+        if self.process is None or self.process.poll() is None:
+            return None
+        code, self.process = self.process.returncode, None
+        return code
+
+    def kill_process(self, process):
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+
+    def log_lines(self):
+        """The log's lines since the last call."""
+        if not self.log_path.exists():
+            return []
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            log.seek(self.seen_log)
+            text = log.read()
+            self.seen_log = log.tell()
+        return text.splitlines()
