@@ -5,6 +5,7 @@
 #   STACK_CACHE            folder of the broker's jars; may be shared
 #   STACK_SOURCE_PORT 5433, STACK_LAKE_PORT 5434, STACK_TARGET_PORT 5435
 #   STACK_KAFKA_PORT 9092, STACK_CONTROLLER_PORT 9093, STACK_CONNECT_PORT 8183 (tools/bench --debezium)
+#   STACK_KAFKA_PROXIED    LISTEN:ADVERTISED, a second listener whose clients are told to come back by another port (tests/crash)
 #   STACK_FSYNC            "off" for servers whose data may be lost (tests); "on" otherwise
 # The prefix is not WALRELAY_: those variables are the program's own configuration.
 
@@ -195,12 +196,15 @@ database_stop() { # NAME [fast|immediate]
 
 # The short session lets a broker that was killed come back at once: it is refused while its former self seems alive.
 kafka_configuration() {
+  local listen='' advertised='' port=${STACK_KAFKA_PROXIED:-}
+  if [ -n "$port" ]; then listen=,PROXIED://127.0.0.1:${port%:*} advertised=,PROXIED://127.0.0.1:${port#*:}; fi
   cat <<C
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$STACK_CONTROLLER_PORT
-listeners=PLAINTEXT://127.0.0.1:$STACK_KAFKA_PORT,CONTROLLER://127.0.0.1:$STACK_CONTROLLER_PORT
-advertised.listeners=PLAINTEXT://127.0.0.1:$STACK_KAFKA_PORT
+listeners=PLAINTEXT://127.0.0.1:$STACK_KAFKA_PORT,CONTROLLER://127.0.0.1:$STACK_CONTROLLER_PORT$listen
+advertised.listeners=PLAINTEXT://127.0.0.1:$STACK_KAFKA_PORT$advertised
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$STACK_STATE/kafka/data

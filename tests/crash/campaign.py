@@ -3,7 +3,9 @@ import contextlib
 import dataclasses
 import os
 import random
+import signal
 import statistics
+import subprocess
 import time
 
 import harness
@@ -12,6 +14,7 @@ import workload
 from checker import Checker
 from nemeses import NEMESES
 from pipeline import Pipeline
+from proxy import Proxy
 from truth import Truth, lsn_number
 from watch import Watch
 from workload import ACCOUNTS, BALANCE, TABLES, Work
@@ -23,11 +26,13 @@ SERVERS = ("source", "lake", "target", "kafka")
 class Laboratory:
     """One pipeline, the truth beside it, and what was found."""
 
-    def __init__(self, options, folder):
+    def __init__(self, options, folder, proxy):
+        self.proxy = proxy
+        self.points = {}  # crash point -> hits
         self.options, self.folder = options, folder
         self.random = random.Random(options.seed)
         self.sender_timeout = SENDER_TIMEOUT
-        self.pipeline = Pipeline(f"crash{options.seed}", folder, delivery=options.delivery, mutation=options.mutation,
+        self.pipeline = Pipeline(f"crash{options.seed}", folder, delivery=options.delivery, mutation=options.mutation, proxy=proxy,
                                  source={"topic.creation.default.partitions": options.partitions})
         self.truth = Truth(self.pipeline.source, f"truth_{os.getpid()}")
         self.checker = Checker(TABLES, options.allow_duplicates)
@@ -73,7 +78,29 @@ class Laboratory:
     def start_server(name):
         harness.stack("start", name)
 
+    def wait(self, what, test, seconds=60):
+        """Waits while the program must not end."""
+        def now():
+            self.check_process()
+            return test()
+        return harness.wait_until(what, now, seconds)
+
     # The process
+
+    def crash_at(self, point, call):
+        """Starts a process that kills itself at the point's n-th call, and waits until it has."""
+        self.pipeline.start(WALRELAY_CRASH_AT=f"{point}:{call}")
+        try:
+            code = self.pipeline.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.count("crash_points_not_reached")
+            self.points[point] = self.points.get(point, 0) + 0.1  # others first
+            self.pipeline.kill()
+            return
+        self.pipeline.process = None
+        if code != -signal.SIGKILL:
+            raise AssertionError(f"on the way to crash point {point} walrelay ended with {code}: {self.pipeline.log().strip().splitlines()[-1]}")
+        self.points[point] = self.points.get(point, 0) + 1
 
     def check_process(self):
         """A process that ended by itself is a fault, whatever it says."""
@@ -108,6 +135,8 @@ class Laboratory:
 
     def choose(self):
         names = [name for name in self.options.only.split(",") if name] or list(NEMESES)
+        if self.options.delivery != "transactional" and "endtxn-cut" in names and len(names) > 1:
+            names.remove("endtxn-cut")
         name = self.random.choices(names, [NEMESES[n][1] for n in names])[0]
         return name, NEMESES[name][0]
 
@@ -122,6 +151,7 @@ class Laboratory:
                 done.append(name)
                 self.count(f"nemesis_{name}")
                 nemesis(self)
+                self.proxy.clear()
                 load.wait_commits(20, 120)
                 begun = time.monotonic()
                 self.wait_confirmed(self.server_lsn())
@@ -209,7 +239,7 @@ class Laboratory:
             "seed": self.options.seed, "delivery": self.options.delivery, "mutation": self.options.mutation, "seconds": round(seconds),
             "verdict": "failed" if self.bad() else "passed", "checked": dataclasses.asdict(self.checker.counts),
             "faults": self.faults, "findings": self.checker.findings[:50], "unknown_outcomes": self.unknown,
-            "starts": self.pipeline.starts, "injected": dict(sorted(self.counts.items())),
+            "starts": self.pipeline.starts, "injected": dict(sorted(self.counts.items())), "crash_points": dict(sorted(self.points.items())),
             "samples_of_invariant": self.watch.samples, "samples_without_answer": self.watch.away, "samples_with_slot_moved_back": self.watch.slot_went_back,
             "recovery_seconds": {"count": len(recoveries), "p50": median(recoveries), "max": max(recoveries, default=0),
                                  "beyond_release_p50": median(beyond), "beyond_release_max": max(beyond, default=0)},
@@ -224,10 +254,11 @@ def run(options, folder):
     source = harness.Database("source")
     source.query(f"ALTER SYSTEM SET wal_sender_timeout = '{SENDER_TIMEOUT}s'")
     source.query("SELECT pg_reload_conf()")
-    lab = Laboratory(options, folder)
+    proxy = Proxy()
+    lab = Laboratory(options, folder, proxy)
     begun = time.monotonic()
     try:
-        with lab.pipeline:
+        with proxy, lab.pipeline:
             try:
                 lab.prepare()
                 rounds(lab, begun)
@@ -236,6 +267,8 @@ def run(options, folder):
             finally:
                 lab.watch.stop()
                 lab.count_log()
+                for what, number in proxy.stats().items():
+                    lab.count(f"proxy_{what}", number)
                 lab.pipeline.kill()
                 for name in SERVERS:
                     harness.stack("start", name)

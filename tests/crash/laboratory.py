@@ -34,6 +34,7 @@ def main():
     options = arguments()
     if options.list:
         print("nemeses:", *nemeses.NEMESES)
+        print("crash points:", *nemeses.crash_points())
         return 0
     import campaign  # ends the process with 77 where there are no servers
     print(f"seed {options.seed}", flush=True)

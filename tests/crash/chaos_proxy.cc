@@ -1,0 +1,357 @@
+// chaos_proxy NAME:KIND:LISTEN:TARGET…: passes TCP connections on, and spoils them on command.
+//
+// KIND is postgres or kafka: whose messages are recognised in what the client sends; ports are on loopback. Commands, one a
+// line on standard input, each answered by one line:
+//   delay NAME MS JITTER     each piece waits so long, in both directions; 0 0 ends it
+//   rate NAME BYTES          bytes a second, in each direction; 0: as fast as it goes
+//   hole NAME on|off         nothing is passed on, though connections stay open and new ones are taken
+//   refuse NAME on|off       new connections are reset
+//   reset NAME               all connections end with RST, now
+//   halfclose NAME           no more bytes from the clients; the other direction stays open
+//   cut NAME up|down BYTES   the connection that carries this byte next, counted from now, ends with RST behind it
+//   commit NAME before|after the next commit of a sink (frames.h) is not passed on, or is, and its answer is not; then RST
+//   endtxn NAME before|after the same for Kafka's EndTxn
+//   hold NAME TEXT           the next produce request that contains TEXT, and all behind it on that connection, are kept
+//   release NAME             what is kept goes to the broker, though its client may be gone
+//   clear NAME               everything above that waits or lasts is called off; what is kept is thrown away
+//   stats                    counters of what it did, as JSON
+// End of input ends it. One thread. Source: FAULTS of the README; Boost.Asio manual, "C++20 Coroutines".
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio.hpp>
+#include <iostream>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <sstream>
+#include <variant>
+
+#include "tests/crash/frames.h"
+
+namespace walrelay::crash {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+using boost::system::error_code;
+
+constexpr auto kLook = 5ms;            // How soon a black hole sees that it has ended.
+constexpr auto kAnswerLimit = 2000ms;  // For the answer that is swallowed behind a commit.
+
+enum class Cut : uint8_t { kNone, kBefore, kAfter };
+
+struct Session;
+
+struct Link {
+  std::string name;
+  bool is_kafka = false;
+  uint16_t target = 0;
+  std::chrono::milliseconds delay{}, jitter{};
+  size_t bytes_per_second = 0;
+  bool hole = false, refuse = false;
+  std::optional<size_t> cut_up, cut_down;  // Bytes that may still pass.
+  Cut commit = Cut::kNone, endtxn = Cut::kNone;
+  std::optional<std::string> hold;
+  std::list<std::weak_ptr<Session>> sessions;
+  std::map<std::string, uint64_t> counters;
+};
+
+struct Session {
+  Link& link;
+  tcp::socket client, server;
+  std::variant<KafkaScanner, PostgresScanner> scanner;
+  bool swallow = false;    // Answers are read and dropped.
+  uint64_t answers = 0;    // Pieces that the server has sent.
+  bool holds = false;
+  std::string held;
+
+  Session(Link& of, tcp::socket accepted)
+      : link(of), client(std::move(accepted)), server(client.get_executor()) {
+    if (!link.is_kafka) scanner = PostgresScanner();
+  }
+
+  static void Reset(tcp::socket& socket) {
+    error_code ignored;
+    socket.set_option(asio::socket_base::linger(true, 0), ignored);
+    socket.close(ignored);
+  }
+  void Reset() {
+    Reset(client);
+    if (!holds) Reset(server);
+  }
+};
+
+asio::awaitable<void> Sleep(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+asio::awaitable<void> Slow(Link& link, size_t bytes) {
+  static std::minstd_rand random(std::random_device{}());
+  auto wait = link.delay;
+  if (link.jitter.count() > 0) wait += std::chrono::milliseconds(random() % static_cast<uint64_t>(link.jitter.count()));
+  if (link.bytes_per_second > 0) wait += std::chrono::milliseconds(bytes * 1000 / link.bytes_per_second);
+  if (wait.count() > 0) co_await Sleep(wait);
+  while (link.hole) co_await Sleep(kLook);
+}
+
+// Writes it, as far as a cut lets it pass. False: the session has ended.
+asio::awaitable<bool> Pass(Session& session, tcp::socket& to, std::optional<size_t>& cut, std::string_view bytes) {
+  const bool cuts = cut && *cut <= bytes.size();
+  if (cuts) bytes = bytes.substr(0, *cut);
+  error_code error;
+  co_await asio::async_write(to, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
+  if (cuts) {
+    cut.reset();
+    ++session.link.counters["cut_at_byte"];
+    session.Reset();
+    co_return false;
+  }
+  if (cut) *cut -= bytes.size();
+  co_return !error;
+}
+
+// What a cut at a message does. True: it was one, and the session has ended.
+asio::awaitable<bool> Strike(Session& session, const Frame& frame) {
+  Link& link = session.link;
+  Cut& armed = frame.kind == FrameKind::kCommit ? link.commit : link.endtxn;
+  const bool wanted = frame.kind == FrameKind::kCommit || frame.kind == FrameKind::kEndTxn;
+  if (!wanted || armed == Cut::kNone) co_return false;
+  const bool after = armed == Cut::kAfter;
+  armed = Cut::kNone;
+  ++link.counters[std::string(frame.kind == FrameKind::kCommit ? "commits_cut_" : "endtxns_cut_") + (after ? "after" : "before")];
+  if (after) {
+    session.swallow = true;
+    const uint64_t answers = session.answers;
+    co_await Pass(session, session.server, link.cut_up, frame.bytes);
+    for (auto waited = 0ms; session.answers == answers && waited < kAnswerLimit; waited += kLook) co_await Sleep(kLook);
+  }
+  session.Reset();
+  co_return true;
+}
+
+asio::awaitable<bool> PassUp(Session& session, const Frame& frame) {
+  Link& link = session.link;
+  if (link.hold && frame.kind == FrameKind::kProduce && frame.bytes.find(*link.hold) != std::string::npos) {
+    link.hold.reset();
+    session.holds = true;
+    ++link.counters["produce_requests_held"];
+  }
+  if (session.holds) {
+    session.held += frame.bytes;
+    co_return true;
+  }
+  if (co_await Strike(session, frame)) co_return false;
+  co_return co_await Pass(session, session.server, link.cut_up, frame.bytes);
+}
+
+asio::awaitable<void> Up(std::shared_ptr<Session> session) {
+  std::array<char, 65536> buffer;
+  for (;;) {
+    error_code error;
+    const size_t size =
+        co_await session->client.async_read_some(asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
+    if (error) break;
+    co_await Slow(session->link, size);
+    session->link.counters["bytes_up"] += size;
+    const auto frames =
+        std::visit([&](auto& scanner) { return scanner.Feed({buffer.data(), size}); }, session->scanner);
+    for (const Frame& frame : frames) {
+      if (!co_await PassUp(*session, frame)) co_return;
+    }
+  }
+  error_code ignored;
+  if (!session->holds) session->server.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+asio::awaitable<void> Down(std::shared_ptr<Session> session) {
+  std::array<char, 65536> buffer;
+  for (;;) {
+    error_code error;
+    const size_t size =
+        co_await session->server.async_read_some(asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
+    if (error) break;
+    ++session->answers;
+    if (session->swallow) continue;
+    co_await Slow(session->link, size);
+    session->link.counters["bytes_down"] += size;
+    if (!co_await Pass(*session, session->client, session->link.cut_down, {buffer.data(), size})) {
+      if (!session->holds) break;
+    }
+  }
+  // A server that has gone, or a cut: the client is to see it.
+  error_code ignored;
+  session->client.close(ignored);
+  if (!session->holds) session->server.close(ignored);
+}
+
+asio::awaitable<void> Serve(std::shared_ptr<Session> session) {
+  Link& link = session->link;
+  error_code error;
+  co_await session->server.async_connect({asio::ip::address_v4::loopback(), link.target},
+                                         asio::redirect_error(asio::use_awaitable, error));
+  if (error) {
+    ++link.counters["target_away"];
+    session->Reset();
+    co_return;
+  }
+  session->client.set_option(tcp::no_delay(true), error);
+  session->server.set_option(tcp::no_delay(true), error);
+  asio::co_spawn(session->client.get_executor(), Down(session), asio::detached);
+  co_await Up(session);
+}
+
+asio::awaitable<void> Accept(Link& link, uint16_t port) {
+  tcp::acceptor acceptor(co_await asio::this_coro::executor, {asio::ip::address_v4::loopback(), port});
+  for (;;) {
+    error_code error;
+    tcp::socket socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
+    if (error) continue;
+    ++link.counters["connections"];
+    if (link.refuse) {
+      Session::Reset(socket);
+      continue;
+    }
+    auto session = std::make_shared<Session>(link, std::move(socket));
+    link.sessions.remove_if([](const auto& old) { return old.expired(); });
+    link.sessions.push_back(session);
+    asio::co_spawn(session->client.get_executor(), Serve(session), asio::detached);
+  }
+}
+
+// --- Commands ---
+
+void ForEach(Link& link, const std::function<void(Session&)>& act) {
+  for (const auto& weak : link.sessions) {
+    if (const auto session = weak.lock()) act(*session);
+  }
+}
+
+void Release(Link& link, bool send) {
+  ForEach(link, [&](Session& session) {
+    if (!session.holds) return;
+    error_code error;
+    if (send) {
+      asio::write(session.server, asio::buffer(session.held), error);
+      ++link.counters[error ? "releases_failed" : "produce_requests_released"];
+    }
+    session.held.clear();
+    session.holds = false;  // A client that still lives goes on behind it.
+    if (!session.client.is_open() || !send) session.server.shutdown(tcp::socket::shutdown_send, error);
+  });
+}
+
+Cut ParseCut(const std::string& word) { return word == "after" ? Cut::kAfter : Cut::kBefore; }
+
+std::string Stats(const std::list<Link>& links) {
+  std::string text = "{";
+  for (const Link& link : links) {
+    for (const auto& [name, value] : link.counters) {
+      text += (text.size() > 1 ? ", \"" : "\"") + link.name + "_" + name + "\": " + std::to_string(value);
+    }
+  }
+  return text + "}";
+}
+
+std::string Command(std::list<Link>& links, const std::string& line) {
+  std::istringstream words(line);
+  std::string command, name, first, second;
+  words >> command >> name >> first >> second;
+  if (command == "stats") return Stats(links);
+  for (Link& link : links) {
+    if (link.name != name) continue;
+    if (command == "delay") {
+      link.delay = std::chrono::milliseconds(std::stoi(first));
+      link.jitter = std::chrono::milliseconds(std::stoi(second));
+    } else if (command == "rate") {
+      link.bytes_per_second = std::stoul(first);
+    } else if (command == "hole") {
+      link.hole = first == "on";
+    } else if (command == "refuse") {
+      link.refuse = first == "on";
+    } else if (command == "reset") {
+      ForEach(link, [&](Session& session) {
+        if (session.client.is_open()) ++link.counters["resets"];
+        session.Reset();
+      });
+    } else if (command == "halfclose") {
+      ForEach(link, [&](Session& session) {
+        error_code error;
+        session.server.shutdown(tcp::socket::shutdown_send, error);
+        if (!error) ++link.counters["half_closes"];
+      });
+    } else if (command == "cut") {
+      (first == "up" ? link.cut_up : link.cut_down) = std::stoul(second);
+    } else if (command == "commit") {
+      link.commit = ParseCut(first);
+    } else if (command == "endtxn") {
+      link.endtxn = ParseCut(first);
+    } else if (command == "hold") {
+      link.hold = first;
+    } else if (command == "release") {
+      Release(link, true);
+    } else if (command == "clear") {
+      Release(link, false);
+      link.delay = link.jitter = {};
+      link.bytes_per_second = 0;
+      link.hole = link.refuse = false;
+      link.cut_up.reset();
+      link.cut_down.reset();
+      link.commit = link.endtxn = Cut::kNone;
+      link.hold.reset();
+    } else {
+      return "unknown command " + command;
+    }
+    return "ok";
+  }
+  return "unknown link " + name;
+}
+
+asio::awaitable<void> Control(std::list<Link>& links) {
+  auto executor = co_await asio::this_coro::executor;
+  asio::posix::stream_descriptor input(executor, dup(STDIN_FILENO));
+  std::string waiting;
+  for (;;) {
+    error_code error;
+    const size_t size = co_await asio::async_read_until(input, asio::dynamic_buffer(waiting), '\n',
+                                                        asio::redirect_error(asio::use_awaitable, error));
+    if (error) std::_Exit(0);  // Whoever commanded it has gone.
+    const std::string line = waiting.substr(0, size - 1);
+    waiting.erase(0, size);
+    std::cout << Command(links, line) << std::endl;
+  }
+}
+
+int Run(int count, char** given) {
+  asio::io_context loop(1);
+  std::list<Link> links;
+  for (int i = 1; i < count; ++i) {
+    std::istringstream words(given[i]);
+    std::string name, kind, listen, target;
+    std::getline(words, name, ':');
+    std::getline(words, kind, ':');
+    std::getline(words, listen, ':');
+    std::getline(words, target);
+    Link& link = links.emplace_back();
+    link.name = name;
+    link.is_kafka = kind == "kafka";
+    link.target = static_cast<uint16_t>(std::stoi(target));
+    asio::co_spawn(loop, Accept(link, static_cast<uint16_t>(std::stoi(listen))), [](const std::exception_ptr& error) {
+      if (error) std::rethrow_exception(error);
+    });
+  }
+  asio::co_spawn(loop, Control(links), asio::detached);
+  loop.run();
+  return 0;
+}
+
+}  // namespace
+}  // namespace walrelay::crash
+
+int main(int count, char** given) { return walrelay::crash::Run(count, given); }
