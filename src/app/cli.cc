@@ -4,6 +4,7 @@
 
 #include "app/commands/config_commands.h"
 #include "app/commands/position_commands.h"
+#include "app/commands/position_transfer.h"
 #include "app/commands/publication_commands.h"
 #include "app/commands/slot_commands.h"
 #include "app/exit_code.h"
@@ -221,6 +222,25 @@ class CommandLine {
     AddJson(Add(
         *position, "show", "position record, Debezium's offset record and the slot, side by side",
         [this](const Config& config) { return ShowPositionCommand(config, console_, json_); }));
+
+    CLI::App* out = Add(*position, "export", "Debezium's offset, for Debezium to go on from it",
+                        [this](const Config& config) {
+                          return ExportPositionCommand(config, console_, name_, consent_);
+                        });
+    out->add_option("file", name_,
+                    "offset file of Debezium Server to write; without it, Connect's JSON is printed");
+    AddConsent(out);
+    out->footer("Example: walrelay position export offsets.dat, before Debezium Server starts");
+
+    CLI::App* in = Add(*position, "import", "take over from the offset of a Debezium",
+                       [this](const Config& config) {
+                         return ImportPositionCommand(config, console_, name_, consent_);
+                       });
+    in->add_option("file", name_,
+                   "offset file of Debezium Server, or the JSON of GET /connectors/NAME/offsets")
+        ->required();
+    AddConsent(in);
+    in->footer("Example: walrelay position import offsets.dat --dry-run, then --yes");
 
     CLI::App* config_group = AddGroup("config", "the configuration");
     CLI::App* check =

@@ -208,6 +208,31 @@ JsonWriter& JsonWriter::String(std::string_view text) {
   return *this;
 }
 
+JsonWriter& JsonWriter::Copy(const JsonValue& value) {
+  switch (value.kind()) {
+    case JsonKind::kMissing:
+    case JsonKind::kNull:
+      return Null();
+    case JsonKind::kFalse:
+      return Bool(false);
+    case JsonKind::kTrue:
+      return Bool(true);
+    case JsonKind::kNumber:
+      return Raw(value.text());
+    case JsonKind::kString:
+      return String(value.text());
+    case JsonKind::kArray:
+      BeginArray();
+      for (auto it = value.begin(); it != value.end(); ++it) Copy(*it);
+      return EndArray();
+    case JsonKind::kObject:
+      BeginObject();
+      for (auto it = value.begin(); it != value.end(); ++it) Key(it.name()).Copy(*it);
+      return EndObject();
+  }
+  return *this;
+}
+
 JsonWriter& JsonWriter::Raw(std::string_view json) {
   Separate();
   out_.append(json);

@@ -146,6 +146,8 @@ class JsonWriter {
   }
   // A value that is JSON already.
   JsonWriter& Raw(std::string_view json);
+  // A value that was read, with all that it holds; null for one that is missing.
+  JsonWriter& Copy(const JsonValue& value);
 
  private:
   JsonWriter& Open(char bracket);

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "app/cli.h"
@@ -35,12 +37,14 @@ class PositionKafkaTest : public testing::Test {
     std::string out;
     std::string err;
   };
-  Outcome Show(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments = {"position", "show"};
+  Outcome Show(std::vector<std::string> more = {}) const { return Run("show", std::move(more)); }
+  Outcome Run(std::string_view command, std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments = {"position", std::string(command)};
     for (const std::string& set :
          {Cat("kafka.bootstrap.servers=", brokers_), std::string("source.database.port=1"),
           Cat("source.slot.name=", name_), Cat("pipeline.name=", name_),
-          Cat("pipeline.offset.storage.topic=", name_, "_offsets")}) {
+          Cat("pipeline.offset.storage.topic=", name_, "_offsets"),
+          std::string("source.topic.creation.default.replication.factor=1")}) {
       arguments.insert(arguments.end(), {"--set", set});
     }
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -95,6 +99,13 @@ class PositionKafkaTest : public testing::Test {
                  envelope::EncodeConnectOffset(offset, envelope::Compat::k2_5_0));
   }
 
+  std::string Path(std::string_view file) const {
+    return Cat(testing::TempDir(), name_, ".", file);
+  }
+  static void WriteFile(const std::string& path, std::string_view bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+  }
+
   const std::string name_ =
       Cat("position_", getpid(), "_", testing::UnitTest::GetInstance()->random_seed(), "_",
           std::chrono::steady_clock::now().time_since_epoch().count());
@@ -132,6 +143,55 @@ TEST_F(PositionKafkaTest, SpeaksJson) {
   EXPECT_TRUE((*json)["position"].is_object());
   EXPECT_TRUE((*json)["connect_offset"].is_null());
   EXPECT_TRUE((*json)["confirmed_flush_lsn"].is_null());
+}
+
+TEST_F(PositionKafkaTest, ExportsAFileThatAnotherPipelineImports) {
+  WriteConnectOffset();
+  const std::string path = Path("offsets.dat");
+  EXPECT_THAT(Run("export", {path, "--dry-run"}).err, HasSubstr("Writes the file"));
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(Run("export", {path}).code, ExitCode::kOk);
+
+  // The file's connector has another name: the server is what counts.
+  const std::vector<std::string> other = {path, "--set", Cat("pipeline.name=", name_, "_other")};
+  const auto with = [&](std::string_view more) {
+    auto arguments = other;
+    arguments.emplace_back(more);
+    return arguments;
+  };
+  EXPECT_EQ(Run("import", other).code, ExitCode::kNotConfirmed);
+  EXPECT_THAT(Run("import", with("--dry-run")).err, HasSubstr("lsn_proc 0/16B3740"));
+  const std::vector<std::string> show = {other[1], other[2]};
+  EXPECT_THAT(Run("show", show).out, HasSubstr("none in"));
+  EXPECT_EQ(Run("import", with("--yes")).code, ExitCode::kOk);
+  EXPECT_THAT(Run("show", show).out, ContainsRegex("lsn_proc +0/16B3740"));
+}
+
+TEST_F(PositionKafkaTest, ExportsAndImportsTheJsonOfConnect) {
+  WriteConnectOffset();
+  const Outcome exported = Run("export");
+  EXPECT_EQ(exported.out,
+            R"({"offsets":[{"partition":{"server":"cdc"},"offset":{"transaction_id":null,)"
+            R"("lsn_proc":23803712,"lsn":23803720}}]})"
+            "\n");
+  const std::string path = Path("offsets.json");
+  WriteFile(path, exported.out);
+  EXPECT_EQ(Run("import", {path, "--yes"}).code, ExitCode::kOk);
+  EXPECT_EQ(Run("export").out, exported.out);
+}
+
+TEST_F(PositionKafkaTest, RefusesWhatIsNoOffsetOfThisServer) {
+  const std::string path = Path("other.json");
+  WriteFile(path, R"({"offsets":[{"partition":{"server":"other"},"offset":{"lsn":1}}]})");
+  const Outcome other = Run("import", {path, "--yes"});
+  EXPECT_EQ(other.code, ExitCode::kUsage);
+  EXPECT_THAT(other.err, HasSubstr("no offset of the server 'cdc'"));
+  WriteFile(path, "{}");
+  EXPECT_THAT(Run("import", {path, "--yes"}).err, HasSubstr("neither lsn nor lsn_proc"));
+  WriteFile(path, "\xAC\xED nonsense");
+  EXPECT_THAT(Run("import", {path, "--yes"}).err, HasSubstr("not an offset file"));
+  EXPECT_EQ(Run("import", {Path("missing"), "--yes"}).code, ExitCode::kUsage);
+  EXPECT_EQ(Run("export").code, ExitCode::kPositionMismatch);
 }
 
 TEST_F(PositionKafkaTest, ARecordThatDoesNotParseHasItsOwnCode) {

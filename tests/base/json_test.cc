@@ -138,5 +138,15 @@ TEST(AppendJsonString, IsReadBackAsItWas) {
   }
 }
 
+TEST(JsonWriter, CopiesWhatWasRead) {
+  constexpr std::string_view kText = R"({"a":[1,-2.50,"x\"y",true,false,null,{}],"b":{"c":[]}})";
+  JsonReader reader;
+  const auto value = reader.Parse(kText);
+  ASSERT_TRUE(value.ok()) << value.status();
+  std::string out;
+  JsonWriter(out).Copy(*value);
+  EXPECT_EQ(out, kText);
+}
+
 }  // namespace
 }  // namespace walrelay
