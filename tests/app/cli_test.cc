@@ -144,6 +144,8 @@ TEST(Cli, EveryCommandHasHelp) {
                                                           {"publication", "add"},
                                                           {"publication", "drop"},
                                                           {"position", "show"},
+                                                          {"position", "export"},
+                                                          {"position", "import"},
                                                           {"config", "check"},
                                                           {"version"}};
   for (std::vector<std::string> command : commands) {
@@ -157,6 +159,7 @@ TEST(Cli, EveryCommandHasHelp) {
 TEST(Cli, DestructiveCommandsTakeYesAndDryRun) {
   for (const std::vector<std::string>& command :
        std::vector<std::vector<std::string>>{{"slot", "drop", "--help"},
+                                             {"position", "import", "--help"},
                                              {"slot", "advance", "--help"},
                                              {"publication", "drop", "--help"},
                                              {"publication", "create", "--help"}}) {
