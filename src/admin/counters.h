@@ -102,6 +102,9 @@ struct CaptureCounters {
   uint64_t records = 0;       // Given to the Kafka producer: events, tombstones, heartbeats, …
   uint64_t record_bytes = 0;  // Their keys and values.
   uint64_t records_acknowledged = 0;
+  uint64_t replayed_records = 0;    // Made again after a start, up to where the WAL ended then.
+  uint64_t skipped_records = 0;     // Of these, found in Kafka and not written again.
+  uint64_t unexpected_records = 0;  // Of somebody else, where ours should be (topic.mismatch).
   uint64_t positions_written = 0;  // Acknowledged position records.
   uint64_t reconnects = 0;         // Of the replication connection, after the first connect.
   DurationCounts produce_delay;    // Source commit → acknowledged by Kafka; one observation a

@@ -128,6 +128,15 @@ void AddCapture(FamilySet& out, const CaptureView& view, WallTime now) {
               capture.wal_bytes);
   out.Counter("walrelay_records_acknowledged_total", "Records that Kafka has acknowledged.", {},
               capture.records_acknowledged);
+  out.Counter("walrelay_replayed_records_total",
+              "Records made again after a start, up to where the WAL ended then.", {},
+              capture.replayed_records);
+  out.Counter("walrelay_skipped_records_total",
+              "Of the replayed records, those that Kafka had already.", {},
+              capture.skipped_records);
+  out.Counter("walrelay_unexpected_records_total",
+              "Records of somebody else in our topics, where ours should be.", {},
+              capture.unexpected_records);
   out.Counter("walrelay_positions_written_total", "Position records that Kafka has acknowledged.",
               {}, capture.positions_written);
   out.Histogram("walrelay_produce_delay_seconds",

@@ -33,7 +33,8 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
       position.epoch.incarnation);  // A promoted standby goes on under a new timeline.
   position.phase = PositionPhase::kStreaming;
   position.end_lsn = from;
-  session.link().Begin(position);
+  session.link().Begin(position, new_epoch ? Earlier::kNothing : Earlier::kOurs,
+                       session.server_flush());
   // Nothing is confirmed, and nothing sent, before our position is there.
   if (new_epoch || position != session.stored_position())
     RETURN_IF_ERROR(session.link().WritePositionNow());

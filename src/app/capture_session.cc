@@ -46,7 +46,11 @@ absl::Status CaptureSession::Connect() {
                                            .connect_topic = settings.offset_topic,
                                            .connect_key = envelope::ConnectOffsetKey(
                                                settings.pipeline, settings.envelope->topic_prefix),
-                                           .options_hash = settings.options_hash},
+                                           .options_hash = settings.options_hash,
+                                           .exactly_once = settings.exactly_once,
+                                           .accept_mismatch = settings.accept_topic_mismatch,
+                                           .clock_topic =
+                                               envelope::HeartbeatTopic(*settings.envelope)},
                                           shared_.counters));
   tables_ = std::make_unique<TableRegistry>(*catalog_, settings.source, settings.envelope,
                                             shared_.counters);
@@ -126,6 +130,11 @@ absl::StatusOr<StartDecision> CaptureSession::Decide() {
   ASSIGN_OR_RETURN(facts.partition_counts, link_->topics().List());
   if (!facts.position && !facts.slot) {
     ASSIGN_OR_RETURN(facts.topics_with_records, TopicsWithRecords(facts.partition_counts));
+  }
+  facts.exactly_once = settings.exactly_once;
+  facts.accept_topic_mismatch = settings.accept_topic_mismatch;
+  if (facts.position) {
+    ASSIGN_OR_RETURN(facts.tails, link_->ReadTails(*facts.position, facts.partition_counts));
   }
   stored_position_ = facts.position;
   return DecideStart(facts);

@@ -75,6 +75,8 @@ class CaptureSession {
   envelope::Encoder& encoder() { return *encoder_; }
   OffsetTracker& offsets() { return offsets_; }
   Epoch EpochFrom(Lsn incarnation) const;
+  // Where the source's WAL ended when we connected.
+  Lsn server_flush() const { return identity_.flush_lsn; }
   // The position that earlier runs left; none at a first start. After Decide().
   const std::optional<PositionRecord>& stored_position() const { return stored_position_; }
 

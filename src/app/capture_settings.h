@@ -21,6 +21,8 @@ struct CaptureSettings {
   std::string offset_topic;  // Connect's offsets topic.
   std::chrono::milliseconds offset_flush_interval{60'000};
   std::string options_hash;  // Of the options that shape the stream.
+  bool exactly_once = true;  // pipeline.delivery.
+  bool accept_topic_mismatch = false;
 };
 
 }  // namespace walrelay::app

@@ -104,6 +104,9 @@ absl::Status FillPipeline(const Merged& merged, Config& config) {
   const OptionReader reader(Section::kPipeline, given);
   config.pipeline.name = reader.Text("name");
   config.pipeline.compat = reader.Text("compat");
+  config.pipeline.delivery = reader.Enum("delivery") == "at-least-once" ? Delivery::kAtLeastOnce
+                                                                        : Delivery::kExactlyOnce;
+  config.pipeline.accept_topic_mismatch = reader.Enum("topic.mismatch") == "accept";
   config.pipeline.offset_storage_topic = reader.Text("offset.storage.topic");
   config.pipeline.offset_flush_interval = reader.Millis("offset.flush.interval.ms");
 

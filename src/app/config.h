@@ -26,13 +26,14 @@ namespace walrelay::app {
 // Option name to value, as text.
 using Settings = std::map<std::string, std::string>;
 
-enum class Delivery { kAtLeastOnce };
+enum class Delivery { kExactlyOnce, kAtLeastOnce };
 
 struct PipelineSettings {
   std::string name = "postgres-source-connector";  // As Connect's connector name: REST path, key of
                                                    // the offset record.
   std::string compat = "2.5.0.Final";              // A version that envelope::ParseCompat knows.
-  Delivery delivery = Delivery::kAtLeastOnce;
+  Delivery delivery = Delivery::kExactlyOnce;
+  bool accept_topic_mismatch = false;  // Of topics that do not hold what we have written.
   std::string offset_storage_topic =
       "connect_offsets";  // Where Debezium's own offset record is written.
   std::chrono::milliseconds offset_flush_interval{60'000};

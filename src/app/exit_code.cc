@@ -58,6 +58,10 @@ constexpr std::array kTable = {
                  "the server's WAL ends before our position: it was restored from a backup"},
     ExitCodeText{ExitCode::kTopicsNotEmpty, "topics-not-empty",
                  "neither slot nor position, but the topics already hold records"},
+    ExitCodeText{ExitCode::kRecordsMissing, "records-missing",
+                 "Kafka no longer has records of ours that it had acknowledged"},
+    ExitCodeText{ExitCode::kRecordsDiffer, "records-differ",
+                 "a topic holds records of somebody else where ours should be"},
     ExitCodeText{ExitCode::kSinkUnreachable, "sink-unreachable",
                  "the lake or target database does not answer"},
     ExitCodeText{ExitCode::kSinkConflict, "sink-conflict",
@@ -78,6 +82,8 @@ absl::StatusCode StatusCodeFor(ExitCode code) {
     case ExitCode::kTimelineMismatch:
     case ExitCode::kPositionBeyondServer:
     case ExitCode::kRecordsGone:
+    case ExitCode::kRecordsMissing:
+    case ExitCode::kRecordsDiffer:
     case ExitCode::kDataLoss:
       return absl::StatusCode::kDataLoss;
     case ExitCode::kUsage:

@@ -42,7 +42,9 @@ enum class ExitCode : int {
   kOptionsChanged = 53,  // Options that shape the stream differ from those of the position record.
   kTimelineMismatch = 54,      // This server's history does not hold what Kafka already has.
   kPositionBeyondServer = 55,  // The server's WAL ends before our position: it was restored.
-  kTopicsNotEmpty = 56,        // Neither slot nor position, but the topics already hold records.
+  kTopicsNotEmpty = 56,    // Neither slot nor position, but the topics already hold records.
+  kRecordsMissing = 57,    // Kafka has lost, expired or deleted records that it had acknowledged.
+  kRecordsDiffer = 58,     // A topic holds, where ours should be, records of somebody else.
   kSinkUnreachable = 60,       // Commands that run once only.
   kSinkConflict = 61,  // Somebody else moved its progress, or two source tables meet in one.
   kSinkRefused = 62,   // The sink's database refused a row or a change of its tables.

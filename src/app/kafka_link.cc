@@ -1,5 +1,7 @@
 #include "app/kafka_link.h"
 
+#include <algorithm>
+
 #include "app/exit_code.h"
 #include "base/check.h"
 #include "base/crash_point.h"
@@ -35,15 +37,33 @@ absl::Status Explain(const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<KafkaLink>> KafkaLink::Open(KafkaLinkOptions options,
                                                            admin::CaptureCounters& counters) {
   std::unique_ptr<KafkaLink> link(new KafkaLink(std::move(options), counters));
-  ASSIGN_OR_RETURN(link->reader_, kafka::LogReader::Open(link->options_.client));
   ASSIGN_OR_RETURN(link->topics_, kafka::Topics::Open(link->options_.client));
   ASSIGN_OR_RETURN(link->producer_, kafka::Producer::Open(link->options_.client));
   return link;
 }
 
+absl::StatusOr<kafka::LogReader*> KafkaLink::Reader() {
+  if (!reader_) {
+    ASSIGN_OR_RETURN(reader_, kafka::LogReader::Open(options_.client));
+  }
+  return reader_.get();
+}
+
+absl::StatusOr<int64_t> KafkaLink::Door::EndOffset(const TopicPartition& partition) {
+  ASSIGN_OR_RETURN(const auto ends, link_.topics_->EndOffsets({partition}));
+  return ends.begin()->second;
+}
+
+absl::Status KafkaLink::Door::Read(const TopicPartition& partition, kafka::OffsetRange range,
+                                   kafka::LogReader::OnRecord on_record) {
+  ASSIGN_OR_RETURN(kafka::LogReader* const reader, link_.Reader());
+  return reader->Read({{partition, range}}, on_record);
+}
+
 absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
+  ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
   ASSIGN_OR_RETURN(const auto record,
-                   kafka::ReadLast(*reader_, kafka::kPositionsTopic, options_.slot, kReadLimit));
+                   kafka::ReadLast(*reader, kafka::kPositionsTopic, options_.slot, kReadLimit));
   if (!record || !record->value) return std::nullopt;
   auto position = kafka::DecodePosition(*record->value);
   if (!position.ok()) {
@@ -55,20 +75,74 @@ absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
 
 absl::StatusOr<std::optional<StoredRecord>> KafkaLink::ReadConnectRecord() {
   if (options_.connect_topic.empty()) return std::nullopt;
-  ASSIGN_OR_RETURN(auto record, kafka::ReadLast(*reader_, options_.connect_topic,
+  ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
+  ASSIGN_OR_RETURN(auto record, kafka::ReadLast(*reader, options_.connect_topic,
                                                 options_.connect_key, kReadLimit));
   if (!record || !record->value) return std::nullopt;
   return StoredRecord{.offset = record->offset, .value = *std::move(record->value)};
 }
 
-void KafkaLink::Begin(PositionRecord base) {
+absl::StatusOr<std::vector<TailFacts>> KafkaLink::ReadTails(
+    const PositionRecord& position, const std::map<std::string, int32_t>& counts) {
+  tails_.clear();
+  if (!options_.exactly_once) return tails_;
+  std::vector<TopicPartition> known;
+  for (const auto& [topic, where] : position.topics) {
+    if (topic == options_.clock_topic) continue;
+    const auto count = counts.find(topic);
+    for (size_t p = 0; p < where.next.size(); ++p) {
+      TailFacts& tail = tails_.emplace_back();
+      tail.partition = {.topic = topic, .partition = static_cast<int32_t>(p)};
+      tail.next = where.next[p];
+      tail.gone = count == counts.end() || std::cmp_less_equal(count->second, p);
+      if (!tail.gone) known.push_back(tail.partition);
+    }
+  }
+  ASSIGN_OR_RETURN(const auto begins, topics_->BeginOffsets(known));
+  ASSIGN_OR_RETURN(const auto ends, topics_->EndOffsets(known));
+  for (TailFacts& tail : tails_) {
+    if (tail.gone) continue;
+    tail.begin = begins.at(tail.partition);
+    tail.end = ends.at(tail.partition);
+  }
+  return tails_;
+}
+
+void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {
   base_ = std::move(base);
   base_.slot = options_.slot;
   base_.options_hash = options_.options_hash;
   watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn, base_.last_commit_lsn);
   written_ = confirmed_ = base_.end_lsn;
   connect_offset_ = base_.connect_offset;
-  reader_.reset();  // Only start-up reads.
+  if (earlier == Earlier::kNothing) {
+    // The counts stay pinned; where the partitions end is looked at when each topic comes.
+    for (auto& [topic, where] : base_.topics)
+      std::fill(where.next.begin(), where.next.end(), kafka::kNoOffset);
+  }
+  if (options_.exactly_once) {
+    unexpected_before_ = counters_.unexpected_records;
+    once_ = std::make_unique<ExactlyOnce>(door_, partitions_, options_.accept_mismatch);
+    if (earlier == Earlier::kOurs) {
+      replay_until_ = server_flush;
+      for (const TailFacts& tail : tails_) TakeTail(tail);
+    }
+  }
+  tails_.clear();
+  if (!once_ || once_->done()) reader_.reset();
+}
+
+// Where a position is of no use, DecideStart has seen to it that topics may be taken as they are.
+void KafkaLink::TakeTail(const TailFacts& tail) {
+  if (tail.gone) {
+    base_.topics.erase(tail.partition.topic);
+    return;
+  }
+  int64_t& next = base_.topics[tail.partition.topic].next[static_cast<size_t>(
+      tail.partition.partition)];
+  if (next == kafka::kNoOffset) return;
+  next = std::clamp(next, std::min(tail.begin, tail.end), tail.end);
+  once_->Start(partitions_.Intern(tail.partition.topic, tail.partition.partition), next, tail.end);
 }
 
 void KafkaLink::SetPhase(PositionPhase phase, const Epoch& epoch) {
@@ -184,13 +258,18 @@ absl::Status KafkaLink::WriteConnectRecordNow(const std::string& value) {
   return WaitWhile(connect_in_flight_, "Debezium's offset record");
 }
 
-absl::Status KafkaLink::Adopt(const std::string& name) {
+// Looks at a topic before the first record to it. True when the position must say where it ends.
+absl::StatusOr<bool> KafkaLink::Adopt(const std::string& name) {
   const auto known = base_.topics.find(name);
+  bool is_new = known == base_.topics.end();
   RETURN_IF_ERROR(topics_->Ensure(name, options_.topic_spec));
   ASSIGN_OR_RETURN(const auto count, topics_->PartitionCount(name));
   if (!count)
     return absl::UnavailableError(Cat("topic ", name, " is not there though it was just made"));
-  Topic topic{.name = name, .partitions = *count, .ids = {}};
+  Topic topic{.name = name,
+              .partitions = *count,
+              .ids = {},
+              .is_clocked = name == options_.clock_topic};
   std::vector<int64_t> next;
   if (known != base_.topics.end()) {
     // Pinned: more partitions than when we began would send a key somewhere else.
@@ -205,25 +284,29 @@ absl::Status KafkaLink::Adopt(const std::string& name) {
     }
     next = known->second.next;
     topic.partitions = static_cast<int32_t>(next.size());
-  } else {
-    ASSIGN_OR_RETURN(next, topics_->EndOffsets(name, *count));
+    is_new = std::ranges::find(next, kafka::kNoOffset) != next.end() || topic.is_clocked;
+  }
+  if (is_new) {
+    ASSIGN_OR_RETURN(next, topics_->EndOffsets(name, topic.partitions));
   }
   for (int32_t p = 0; p < topic.partitions; ++p) {
+    const int64_t offset = next[static_cast<size_t>(p)];
     topic.ids.push_back(partitions_.Intern(name, p));
-    watermark_->Start(topic.ids.back(), next[static_cast<size_t>(p)]);
+    watermark_->Start(topic.ids.back(), offset);
+    if (once_ && is_new) once_->Start(topic.ids.back(), offset, offset);
   }
   RETURN_IF_ERROR(producer_->Prefetch(name));
   CrashPoint("topic-adopted");
   by_name_.emplace(name, std::move(topic));
-  return absl::OkStatus();
+  return is_new;
 }
 
 absl::Status KafkaLink::Register(const std::vector<std::string>& topics) {
   bool any_new = false;
   for (const std::string& name : topics) {
     if (by_name_.contains(name)) continue;
-    RETURN_IF_ERROR(Adopt(name));
-    any_new = any_new || !base_.topics.contains(name);
+    ASSIGN_OR_RETURN(const bool is_new, Adopt(name));
+    any_new = any_new || is_new;
   }
   return any_new ? WritePositionNow() : absl::OkStatus();
 }
@@ -255,6 +338,11 @@ absl::Status KafkaLink::Send(const Record& record) {
                      Cat("topic ", topic.name, " has no partition ", partition));
   }
   const kafka::PartitionId id = topic.ids[static_cast<size_t>(partition)];
+  const bool watched = once_ && !topic.is_clocked;
+  if (watched && (replay_until_ != kNoLsn || !once_->IsClear(id))) {
+    ASSIGN_OR_RETURN(const bool written, PassOver(topic, record, id));
+    if (written) return absl::OkStatus();
+  }
   // The ticket is the watermark's next one; it is taken only once the producer has the record.
   const absl::Status status = producer_->Produce(record, partition, next_ticket_);
   if (!status.ok()) return Explain(status);
@@ -262,9 +350,39 @@ absl::Status KafkaLink::Send(const Record& record) {
   const auto ticket = watermark_->Sent(id);
   CHECK(ticket == next_ticket_);
   ++next_ticket_;
+  if (watched) once_->Sent(id);
+  if (replay_until_ != kNoLsn) ++counters_.replayed_records;
   ++counters_.records;
   counters_.record_bytes +=
       (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+  return absl::OkStatus();
+}
+
+// True when the record stands in Kafka already: it counts as sent and acknowledged there.
+absl::StatusOr<bool> KafkaLink::PassOver(const Topic& topic, const Record& record,
+                                         kafka::PartitionId id) {
+  auto place = once_->Find(record, id);
+  counters_.unexpected_records = unexpected_before_ + once_->unexpected();
+  RETURN_IF_ERROR(place.status());
+  if (!*place) return false;
+  const auto ticket =
+      watermark_->Sent(topic.ids[static_cast<size_t>((*place)->partition)]);
+  CHECK(ticket == next_ticket_);
+  ++next_ticket_;
+  watermark_->Acknowledged(ticket, (*place)->offset);
+  ++counters_.skipped_records;
+  ++counters_.replayed_records;
+  return true;
+}
+
+absl::Status KafkaLink::Passed(Lsn end) {
+  if (replay_until_ == kNoLsn || end < replay_until_) return absl::OkStatus();
+  replay_until_ = kNoLsn;
+  RETURN_IF_ERROR(once_->Passed(end));
+  reader_.reset();
+  const ReplayFilter::Counts& counts = once_->counts();
+  if (counts.skipped > 0)
+    log::Info(counts.skipped, " records that the last run had written were recognised");
   return absl::OkStatus();
 }
 
@@ -278,7 +396,8 @@ void KafkaLink::Committed(Lsn end_lsn, Lsn last_commit, int64_t commit_micros) {
 
 void KafkaLink::OnDelivery(const kafka::Delivery& delivery) {
   if ((delivery.ticket & kInternal) == 0) {
-    watermark_->Acknowledged(delivery.ticket, delivery.offset);
+    const auto id = watermark_->Acknowledged(delivery.ticket, delivery.offset);
+    if (once_ && once_->is_open(id)) once_->Acknowledged(id, delivery.offset);
     ++counters_.records_acknowledged;
     CrashPoint("after-acknowledgement");
   } else if (delivery.ticket == position_ticket_) {
@@ -301,18 +420,24 @@ void KafkaLink::PassCommits() {
   }
 }
 
+absl::Status KafkaLink::CheckOffsets() {
+  const absl::Status status = once_->Check();
+  counters_.unexpected_records = unexpected_before_ + once_->unexpected();
+  return status;
+}
+
 absl::Status KafkaLink::Serve(std::chrono::milliseconds timeout) {
   RETURN_IF_ERROR(Explain(producer_->Serve(
       [this](const kafka::Delivery& delivery) { OnDelivery(delivery); }, timeout)));
   PassCommits();
-  return absl::OkStatus();
+  return once_ ? CheckOffsets() : absl::OkStatus();
 }
 
 absl::Status KafkaLink::Flush(SteadyTime deadline) {
   RETURN_IF_ERROR(Explain(producer_->Flush(
       deadline, [this](const kafka::Delivery& delivery) { OnDelivery(delivery); })));
   PassCommits();
-  return absl::OkStatus();
+  return once_ ? CheckOffsets() : absl::OkStatus();
 }
 
 void KafkaLink::PublishQueue() {

@@ -5,6 +5,8 @@
 // record that the slot is confirmed by. It keeps these promises of DESIGN.md §2:
 //   - the partition of every record is ours: murmur2 of its key over the partition count that the
 //   position pins;
+//   - with exactly_once, a record that an earlier run has written is not written again, and nobody
+//   else writes between ours without being noticed (exactly_once.h);
 //   - a topic's end offsets stand in an acknowledged position record before the first record to it
 //   goes out;
 //   - confirmed() never passes an acknowledged position record, and that never passes an open
@@ -22,6 +24,8 @@
 #include <vector>
 
 #include "admin/counters.h"
+#include "app/exactly_once.h"
+#include "app/start_decision.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "change/position.h"
@@ -42,6 +46,16 @@ struct KafkaLinkOptions {
   std::string connect_topic;    // Where Debezium's offset record goes; empty: nowhere.
   std::string connect_key;      // Its key.
   std::string options_hash;     // Written into the position record.
+  bool exactly_once = true;
+  bool accept_mismatch = false;  // Topics that do not hold what we have written are taken as found.
+  // Its records come by the clock and not by the stream: they are never compared. Empty: none.
+  std::string clock_topic;
+};
+
+// Whose records stand behind the position.
+enum class Earlier {
+  kOurs,     // The stream's from the position on: they will come again.
+  kNothing,  // A new incarnation begins: whatever stands there is not of this stream.
 };
 
 // A record read back at start.
@@ -59,10 +73,14 @@ class KafkaLink {
   // What earlier runs left. Each blocks, bounded. A malformed position is DataLoss.
   absl::StatusOr<std::optional<PositionRecord>> ReadPosition();
   absl::StatusOr<std::optional<StoredRecord>> ReadConnectRecord();
+  // What the partitions of a position hold now; nothing unless exactly_once. Blocks, bounded.
+  absl::StatusOr<std::vector<TailFacts>> ReadTails(const PositionRecord& position,
+                                                   const std::map<std::string, int32_t>& counts);
   kafka::Topics& topics() { return *topics_; }
 
-  // Where the stream goes on: everything that committed before base.end_lsn is in Kafka.
-  void Begin(PositionRecord base);
+  // Where the stream goes on: everything that committed before base.end_lsn is in Kafka. With
+  // kOurs, what ReadTails() found comes again, up to where the source's WAL ends now.
+  void Begin(PositionRecord base, Earlier earlier, Lsn server_flush = kNoLsn);
   // Changes what the next position record says of the phase and the epoch.
   void SetPhase(PositionPhase phase, const Epoch& epoch);
   // Writes a position record of this phase and waits until it is durable; blocks, bounded.
@@ -80,6 +98,9 @@ class KafkaLink {
   // The records of a transaction have all been sent. `commit_micros`: its time, for lag; 0: nothing
   // happened up to here.
   void Committed(Lsn end_lsn, Lsn last_commit, int64_t commit_micros);
+  // The stream has given everything that committed before this LSN. Fails when a tail holds more
+  // than that.
+  absl::Status Passed(Lsn end);
   // Records of ours that belong to no transaction (heartbeats) have been sent outside of one.
   void CommittedAgain() { watermark_->Committed(watermark_->committed()); }
   Lsn last_commit() const { return watermark_->position().last_commit_lsn; }
@@ -119,6 +140,18 @@ class KafkaLink {
     std::string name;
     int32_t partitions = 0;               // Pinned.
     std::vector<kafka::PartitionId> ids;  // By partition.
+    bool is_clocked = false;
+  };
+  // Where ExactlyOnce asks Kafka.
+  class Door : public TopicDoor {
+   public:
+    explicit Door(KafkaLink& link) : link_(link) {}
+    absl::StatusOr<int64_t> EndOffset(const TopicPartition& partition) override;
+    absl::Status Read(const TopicPartition& partition, kafka::OffsetRange range,
+                      kafka::LogReader::OnRecord on_record) override;
+
+   private:
+    KafkaLink& link_;
   };
   struct OpenCommit {
     Lsn end_lsn;
@@ -126,9 +159,13 @@ class KafkaLink {
   };
 
   KafkaLink(KafkaLinkOptions options, admin::CaptureCounters& counters)
-      : options_(std::move(options)), counters_(counters) {}
+      : options_(std::move(options)), counters_(counters), door_(*this) {}
+  absl::StatusOr<kafka::LogReader*> Reader();
   absl::StatusOr<Topic*> FindTopic(const Record& record);
-  absl::Status Adopt(const std::string& name);
+  absl::StatusOr<bool> Adopt(const std::string& name);
+  absl::StatusOr<bool> PassOver(const Topic& topic, const Record& record, kafka::PartitionId id);
+  void TakeTail(const TailFacts& tail);
+  absl::Status CheckOffsets();
   absl::Status EnsurePositionsTopic();
   absl::Status ProduceInternal(const Record& record, int32_t partition, uint64_t ticket);
   absl::Status SendPosition();
@@ -144,6 +181,11 @@ class KafkaLink {
   std::unique_ptr<kafka::Producer> producer_;
   kafka::PartitionTable partitions_;
   std::unique_ptr<kafka::AckWatermark> watermark_;
+  Door door_;
+  std::unique_ptr<ExactlyOnce> once_;  // Null unless exactly_once.
+  std::vector<TailFacts> tails_;       // As ReadTails() found them, until Begin().
+  uint64_t unexpected_before_ = 0;     // In earlier sessions.
+  Lsn replay_until_{};                 // Up to where an earlier run can have written; 0: passed.
   std::unordered_map<std::string, Topic> by_name_;
   std::unordered_map<const void*, Topic*> by_cache_;
   const void* last_cache_ = nullptr;

@@ -72,7 +72,10 @@ Settings PublicSettings(const Config& config) {
   };
   add(Section::kPipeline, "name", config.pipeline.name);
   add(Section::kPipeline, "compat", config.pipeline.compat);
-  add(Section::kPipeline, "delivery", "at-least-once");
+  add(Section::kPipeline, "delivery",
+      config.pipeline.delivery == Delivery::kAtLeastOnce ? "at-least-once" : "exactly-once");
+  add(Section::kPipeline, "topic.mismatch",
+      config.pipeline.accept_topic_mismatch ? "accept" : "stop");
   add(Section::kPipeline, "offset.storage.topic", config.pipeline.offset_storage_topic);
   add(Section::kPipeline, "offset.flush.interval.ms",
       std::to_string(config.pipeline.offset_flush_interval.count()));

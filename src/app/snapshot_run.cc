@@ -280,7 +280,7 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
   if (session.stored_position()) intent.topics = session.stored_position()->topics;
   intent.phase = PositionPhase::kSnapshotIntent;
   intent.epoch = session.EpochFrom(action.create_slot ? kNoLsn : action.stream_from);
-  session.link().Begin(intent);
+  session.link().Begin(intent, Earlier::kNothing);
   RETURN_IF_ERROR(session.link().WritePositionNow());
   CrashPoint("snapshot-intent");
 

@@ -22,6 +22,8 @@ absl::StatusOr<CaptureSettings> MakeCaptureSettings(const Config& config) {
   settings.offset_topic = config.pipeline.offset_storage_topic;
   settings.offset_flush_interval = config.pipeline.offset_flush_interval;
   settings.options_hash = StreamOptionsHash(config);
+  settings.exactly_once = config.pipeline.delivery == Delivery::kExactlyOnce;
+  settings.accept_topic_mismatch = config.pipeline.accept_topic_mismatch;
   return settings;
 }
 

@@ -137,6 +137,62 @@ StartDecision PositionWithoutSlot(const StartFacts& facts) {
           ""};
 }
 
+std::string AcceptHint() {
+  return "to go on with the topics as they are, start once with --set "
+         "pipeline.topic.mismatch=accept";
+}
+
+std::string Name(const TopicPartition& partition) {
+  return Cat("partition ", partition.partition, " of topic ", partition.topic);
+}
+
+// Whether the topics hold what the position says, so that a tail can be recognised.
+std::optional<RefuseToStart> UnusableTopics(const StartFacts& facts) {
+  if (!facts.exactly_once || facts.accept_topic_mismatch) return std::nullopt;
+  const Lsn end_lsn = facts.position->end_lsn;
+  for (const TailFacts& tail : facts.tails) {
+    if (tail.next < 0) continue;
+    if (tail.gone && tail.next > 0) {
+      return Refuse(ExitCode::kRecordsMissing,
+                    Cat(Name(tail.partition), " is gone, where records of changes before ", end_lsn,
+                        " stood up to offset ", tail.next - 1,
+                        ": consumers that have not read them never will; ", NewSnapshotHint(),
+                        "; ", AcceptHint()));
+    }
+    if (tail.gone) continue;
+    if (tail.end < tail.next) {
+      return Refuse(
+          ExitCode::kRecordsMissing,
+          Cat(Name(tail.partition), " ends at offset ", tail.end, ", but ", tail.next - tail.end,
+              " more records, of changes before ", end_lsn,
+              ", had been acknowledged: the broker has lost them, or the topic was made again; ",
+              NewSnapshotHint(), "; ", AcceptHint()));
+    }
+    if (tail.begin > tail.next && tail.end > tail.next) {
+      return Refuse(ExitCode::kRecordsMissing,
+                    Cat(Name(tail.partition), " begins at offset ", tail.begin,
+                        ", so that its records from offset ", tail.next,
+                        " on have expired, which would tell how much of the changes from ",
+                        Range(end_lsn, std::max(end_lsn, facts.server_flush)),
+                        " has been written; ", AcceptHint(), ": those are written again"));
+    }
+  }
+  if (facts.position->options_hash == facts.options_hash) return std::nullopt;
+  for (const TailFacts& tail : facts.tails) {
+    if (tail.gone || tail.next < 0 || tail.end <= tail.next) continue;
+    return Refuse(
+        ExitCode::kOptionsChanged,
+        Cat("options that shape the records have changed since the last run, which was not "
+            "stopped but ended: ",
+            Name(tail.partition), " holds ", tail.end - tail.next, " records, of changes from ",
+            Range(end_lsn, std::max(end_lsn, facts.server_flush)),
+            ", that the new options would make otherwise; start with the old options, stop by "
+            "SIGTERM, and start with the new ones; or ",
+            AcceptHint(), ": those changes are written again"));
+  }
+  return std::nullopt;
+}
+
 std::string ResumeNote(const StartFacts& facts) {
   const PositionRecord& position = *facts.position;
   for (const auto& [topic, where] : position.topics) {
@@ -185,6 +241,7 @@ StartDecision Resume(const StartFacts& facts) {
   if (facts.mode == SnapshotMode::kAlways) {
     return {TakeSnapshot{.create_slot = false, .stream_from = position.end_lsn}, ""};
   }
+  if (auto refusal = UnusableTopics(facts)) return {*std::move(refusal), ""};
   return {StreamFrom{.from = position.end_lsn}, ResumeNote(facts)};
 }
 

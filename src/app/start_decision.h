@@ -16,6 +16,7 @@
 #include "app/snapshot_mode.h"
 #include "change/lsn.h"
 #include "change/position.h"
+#include "change/record.h"
 
 namespace walrelay::app {
 
@@ -43,6 +44,15 @@ struct ConnectFacts {
   Lsn resume{};  // lsn_proc, else lsn.
 };
 
+// What a partition that the position knows holds now. Offsets next ≤ offset < end: its tail.
+struct TailFacts {
+  TopicPartition partition;
+  int64_t next = 0;    // By the position.
+  int64_t begin = 0;   // The oldest record that is there.
+  int64_t end = 0;     // Where the next one goes.
+  bool gone = false;   // There is no such topic, or no such partition.
+};
+
 struct StartFacts {
   SnapshotMode mode = SnapshotMode::kInitial;
   std::string slot_name;
@@ -57,6 +67,9 @@ struct StartFacts {
   std::string options_hash;                         // Of the options in force now.
   std::vector<std::string> topics_with_records;     // Topics of this pipeline that are not empty.
   std::map<std::string, int32_t> partition_counts;  // Of the topics that exist.
+  bool exactly_once = false;                        // pipeline.delivery.
+  bool accept_topic_mismatch = false;               // pipeline.topic.mismatch.
+  std::vector<TailFacts> tails;  // Of the topics of the position; exactly once only.
 };
 
 // Take a snapshot, then stream (unless the mode says otherwise).

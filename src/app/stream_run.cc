@@ -198,6 +198,7 @@ absl::Status StreamRun::On(const Commit& commit) {
   session_.offsets().Commit(frame_lsn_, commit.end_lsn, commit.commit_time_micros,
                             std::move(ended));
   session_.link().Committed(commit.end_lsn, frame_lsn_, commit.commit_time_micros);
+  RETURN_IF_ERROR(session_.link().Passed(commit.end_lsn));
   ++session_.counters().transactions;
   session_.counters().last_event_micros = commit.commit_time_micros;
   return absl::OkStatus();
@@ -305,6 +306,7 @@ absl::Status StreamRun::On(const LogicalMessage& message) {
 absl::Status StreamRun::Handle(const wal::Keepalive& frame) {
   session_.received = std::max(session_.received, frame.wal_end);
   keepalive_end_ = std::max(keepalive_end_, frame.wal_end);
+  if (!session_.in_transaction) RETURN_IF_ERROR(session_.link().Passed(frame.wal_end));
   if (!frame.reply_requested) return absl::OkStatus();
 
   const SteadyTime now = Clock::now();

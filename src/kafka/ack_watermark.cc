@@ -32,7 +32,7 @@ AckWatermark::Ticket AckWatermark::Sent(PartitionId partition) {
   return first_open_ + open_.size() - 1;
 }
 
-void AckWatermark::Acknowledged(Ticket ticket, int64_t offset) {
+PartitionId AckWatermark::Acknowledged(Ticket ticket, int64_t offset) {
   CHECK(ticket >= first_open_);
   CHECK(ticket - first_open_ < open_.size());
   Open& record = open_[ticket - first_open_];
@@ -40,7 +40,9 @@ void AckWatermark::Acknowledged(Ticket ticket, int64_t offset) {
   record.acknowledged = true;
   record.offset = offset;
   --in_flight_;
+  const PartitionId partition = record.partition;
   if (ticket == first_open_) FoldAcknowledged();
+  return partition;
 }
 
 void AckWatermark::Committed(Lsn end_lsn, Lsn last_commit_lsn) {

@@ -40,8 +40,8 @@ class AckWatermark {
   void Start(PartitionId partition, int64_t next);
   // A record goes out.
   Ticket Sent(PartitionId partition);
-  // It is durable, at this offset or kNoOffset. Once per ticket.
-  void Acknowledged(Ticket ticket, int64_t offset);
+  // It is durable, at this offset or kNoOffset. Once per ticket. Returns its partition.
+  PartitionId Acknowledged(Ticket ticket, int64_t offset);
   // All records of a transaction have been Sent(); or, with none since the last call, the stream is
   // known to have nothing for us up to here. LSNs do not decrease.
   void Committed(Lsn end_lsn, Lsn last_commit_lsn);

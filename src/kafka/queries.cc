@@ -116,6 +116,20 @@ absl::StatusOr<std::vector<int64_t>> FetchOffsets(Client& client, std::string_vi
   return offsets;
 }
 
+absl::StatusOr<std::map<TopicPartition, int64_t>> FetchOffsets(
+    Client& client, const std::vector<TopicPartition>& partitions, int64_t which,
+    milliseconds limit) {
+  std::map<TopicPartition, int64_t> offsets;
+  for (const TopicPartition& partition : partitions) offsets[partition] = which;
+  if (offsets.empty()) return offsets;
+  ASSIGN_OR_RETURN(const KafkaPartitionList list, Ask(client, offsets, limit));
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& answer = list->elems[i];
+    offsets[{.topic = answer.topic, .partition = answer.partition}] = answer.offset;
+  }
+  return offsets;
+}
+
 absl::StatusOr<int64_t> FetchOffset(Client& client, const TopicPartition& partition, int64_t which,
                                     milliseconds limit) {
   ASSIGN_OR_RETURN(const KafkaPartitionList list, Ask(client, {{partition, which}}, limit));

@@ -58,6 +58,11 @@ absl::StatusOr<std::vector<int64_t>> FetchOffsets(Client& client, std::string_vi
                                                   int32_t partitions, int64_t which,
                                                   std::chrono::milliseconds limit);
 
+// Of any partitions, in one request a leader.
+absl::StatusOr<std::map<TopicPartition, int64_t>> FetchOffsets(
+    Client& client, const std::vector<TopicPartition>& partitions, int64_t which,
+    std::chrono::milliseconds limit);
+
 // Of one partition.
 absl::StatusOr<int64_t> FetchOffset(Client& client, const TopicPartition& partition, int64_t which,
                                     std::chrono::milliseconds limit);

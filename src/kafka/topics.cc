@@ -137,4 +137,14 @@ absl::StatusOr<std::vector<int64_t>> Topics::BeginOffsets(std::string_view topic
   return FetchOffsets(client_, topic, partitions, RD_KAFKA_OFFSET_BEGINNING, limit);
 }
 
+absl::StatusOr<std::map<TopicPartition, int64_t>> Topics::EndOffsets(
+    const std::vector<TopicPartition>& partitions, milliseconds limit) {
+  return FetchOffsets(client_, partitions, RD_KAFKA_OFFSET_END, limit);
+}
+
+absl::StatusOr<std::map<TopicPartition, int64_t>> Topics::BeginOffsets(
+    const std::vector<TopicPartition>& partitions, milliseconds limit) {
+  return FetchOffsets(client_, partitions, RD_KAFKA_OFFSET_BEGINNING, limit);
+}
+
 }  // namespace walrelay::kafka

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "change/record.h"
 #include "kafka/client.h"
 #include "kafka/client_options.h"
 
@@ -54,6 +55,11 @@ class Topics {
                                                   std::chrono::milliseconds limit = kLimit);
   absl::StatusOr<std::vector<int64_t>> BeginOffsets(std::string_view topic, int32_t partitions,
                                                     std::chrono::milliseconds limit = kLimit);
+  // The same of partitions of several topics, in one request a broker.
+  absl::StatusOr<std::map<TopicPartition, int64_t>> EndOffsets(
+      const std::vector<TopicPartition>& partitions, std::chrono::milliseconds limit = kLimit);
+  absl::StatusOr<std::map<TopicPartition, int64_t>> BeginOffsets(
+      const std::vector<TopicPartition>& partitions, std::chrono::milliseconds limit = kLimit);
 
  private:
   explicit Topics(Client client) : client_(std::move(client)) {}

@@ -33,6 +33,15 @@ StartFacts Healthy() {
   return facts;
 }
 
+TailFacts Tail(int64_t next, int64_t begin, int64_t end) {
+  TailFacts tail;
+  tail.partition = {.topic = "t", .partition = 0};
+  tail.next = next;
+  tail.begin = begin;
+  tail.end = end;
+  return tail;
+}
+
 struct Row {
   const char* name;
   std::function<void(StartFacts&)> change;
@@ -179,6 +188,66 @@ const Row kTable[] = {
      TakeSnapshot{.create_slot = false, .stream_from = Lsn{2000}}},
     {"initial only needs no slot", [](StartFacts& f) { f.mode = SnapshotMode::kInitialOnly; },
      TakeSnapshot{.create_slot = false, .stream_after = false}},
+    {"options changed behind a clean stop",
+     [](StartFacts& f) {
+       f.options_hash = "cd";
+       f.exactly_once = true;
+       f.tails = {Tail(5, 0, 5)};
+     },
+     StreamFrom{.from = Lsn{2000}}},
+    {"options changed behind a crash",
+     [](StartFacts& f) {
+       f.options_hash = "cd";
+       f.exactly_once = true;
+       f.tails = {Tail(5, 0, 6)};
+     },
+     ExitCode::kOptionsChanged},
+    {"a tail to recognise",
+     [](StartFacts& f) {
+       f.exactly_once = true;
+       f.tails = {Tail(5, 0, 6)};
+     },
+     StreamFrom{.from = Lsn{2000}}},
+    {"a broker that lost records",
+     [](StartFacts& f) {
+       f.exactly_once = true;
+       f.tails = {Tail(5, 0, 4)};
+     },
+     ExitCode::kRecordsMissing},
+    {"a broker that lost records, at least once",
+     [](StartFacts& f) { f.tails = {Tail(5, 0, 4)}; }, StreamFrom{.from = Lsn{2000}}},
+    {"a broker that lost records, accepted",
+     [](StartFacts& f) {
+       f.exactly_once = f.accept_topic_mismatch = true;
+       f.tails = {Tail(5, 0, 4)};
+     },
+     StreamFrom{.from = Lsn{2000}}},
+    {"a tail that has expired",
+     [](StartFacts& f) {
+       f.exactly_once = true;
+       f.tails = {Tail(5, 6, 7)};
+     },
+     ExitCode::kRecordsMissing},
+    {"records before the position that have expired",
+     [](StartFacts& f) {
+       f.exactly_once = true;
+       f.tails = {Tail(5, 5, 7)};
+     },
+     StreamFrom{.from = Lsn{2000}}},
+    {"a topic that was deleted",
+     [](StartFacts& f) {
+       f.exactly_once = true;
+       f.tails = {Tail(5, 0, 0)};
+       f.tails[0].gone = true;
+     },
+     ExitCode::kRecordsMissing},
+    {"an empty topic that was deleted",
+     [](StartFacts& f) {
+       f.exactly_once = true;
+       f.tails = {Tail(0, 0, 0)};
+       f.tails[0].gone = true;
+     },
+     StreamFrom{.from = Lsn{2000}}},
     {"options changed: goes on", [](StartFacts& f) { f.options_hash = "cd"; },
      StreamFrom{.from = Lsn{2000}}},
 };

@@ -1,0 +1,45 @@
+// Which event a record tells of, read from its envelope: for messages, and to recognise a record
+// whose table was altered since.
+//
+// The catalog shows now: after a key or a default was altered, the same change makes a record with
+// another schema block, key or partition. Its identity stays: LSN and transaction, operation and
+// row. A column with a default is left out of the comparison, because a NULL is written as the
+// default. A logical message outside of transactions repeats the time of whatever came before it,
+// which a restart does not know: it has its identity as well. Only the default envelope has one;
+// the output of a transform may have none. Pure; any thread. Source: FORMAT.md §2–§4; DESIGN.md §2.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "change/lsn.h"
+
+namespace walrelay::app {
+
+struct EventIdentity {
+  Lsn lsn{};
+  std::string tx_id;  // As written; "null" for none.
+  std::string op;
+  std::string table;                          // "schema.table".
+  std::map<std::string, std::string> before;  // Column to its JSON; empty when there is no row.
+  std::map<std::string, std::string> after;   // Of a logical message: prefix and content.
+  std::set<std::string> defaulted;  // Columns with a default in the schema block.
+};
+
+// nullopt for anything but an envelope with source, op and LSN.
+std::optional<EventIdentity> IdentityOf(JsonReader& reader, std::string_view value);
+
+// The same change of the same row, however it was rendered.
+bool IsSameEvent(const EventIdentity& a, const EventIdentity& b);
+
+// "op c of public.orders, LSN 0/16B3748, transaction 731"; never a value of the row.
+std::string Describe(const EventIdentity& event);
+// The same of a record as it stands in a topic: "a tombstone", "a record of 12 bytes without an
+// LSN", …
+std::string DescribeRecord(JsonReader& reader, std::optional<std::string_view> value);
+
+}  // namespace walrelay::app

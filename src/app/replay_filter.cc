@@ -1,0 +1,181 @@
+#include "app/replay_filter.h"
+
+#include "app/exit_code.h"
+#include "base/log.h"
+
+namespace walrelay::app {
+namespace {
+
+constexpr std::string_view kRepair =
+    "; find out who else writes there, then start once with --set "
+    "pipeline.topic.mismatch=accept, which leaves what is there and goes on behind it";
+
+std::string Offset(const TopicPartition& partition, int64_t offset) {
+  return Cat("offset ", offset, " of partition ", partition.partition, " of topic ",
+             partition.topic);
+}
+
+// The member "lsn" of an envelope's source, as it stands there; empty: none. The rows stand before
+// it, and a quote inside a string is escaped.
+std::string_view LsnMember(const Record& record) {
+  constexpr std::string_view kName = "\"lsn\":";
+  if (!record.value) return {};
+  const size_t from = record.value->rfind(kName);
+  if (from == std::string_view::npos) return {};
+  const size_t end = record.value->find_first_not_of("0123456789", from + kName.size());
+  return end == std::string_view::npos ? std::string_view() : record.value->substr(from, end + 1 - from);
+}
+
+}  // namespace
+
+void ReplayFilter::Add(const TopicPartition& partition, int64_t next, int64_t end) {
+  if (next >= end) return;
+  auto& tails = topics_[partition.topic].tails;
+  const auto [found, is_new] = tails.try_emplace(partition.partition, next, end);
+  if (is_new) {
+    ++open_;
+  } else {
+    found->second.Extend(end);
+  }
+}
+
+absl::StatusOr<const kafka::TailRecord*> ReplayFilter::Front(const std::string& topic,
+                                                             int32_t partition,
+                                                             kafka::Tail& tail) {
+  if (tail.needs_fetch())
+    RETURN_IF_ERROR(fetch_({.topic = topic, .partition = partition}, tail));
+  return tail.front();
+}
+
+ReplayFilter::Place ReplayFilter::UseUp(Topic& topic, int32_t partition) {
+  ++counts_.skipped;
+  const auto found = topic.tails.find(partition);
+  const Place place{.partition = partition, .offset = found->second.Pop()};
+  if (found->second.used_up()) Drop(topic, partition);
+  return place;
+}
+
+void ReplayFilter::Drop(Topic& topic, int32_t partition) {
+  topic.tails.erase(partition);
+  --open_;
+}
+
+absl::StatusOr<std::optional<ReplayFilter::Place>> ReplayFilter::Offer(const Record& record,
+                                                                       int32_t partition) {
+  const auto known = topics_.find(record.topic);
+  if (known == topics_.end()) return std::nullopt;
+  const std::string& name = known->first;
+  Topic& topic = known->second;
+  while (!topic.tails.empty()) {
+    const auto found = topic.tails.find(partition);
+    if (found != topic.tails.end()) {
+      kafka::Tail& tail = found->second;
+      ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, partition, tail));
+      if (stored == nullptr) {  // Compaction keeps the last record: these were never ours.
+        Drop(topic, partition);
+        continue;
+      }
+      // Behind a hole two equal records without an LSN could not be told apart.
+      const bool certain = stored->offset == tail.next() || !LsnMember(record).empty();
+      if (certain && kafka::IsSameRecord(record, *stored)) {
+        old_key_.reset();
+        return UseUp(topic, partition);
+      }
+    }
+    ASSIGN_OR_RETURN(const auto altered, FindAltered(name, topic, record));
+    if (altered) return altered;
+    // In its own tail it would have been found; that of an altered table may be another one.
+    if (found == topic.tails.end() || topic.altered) return std::nullopt;
+    RETURN_IF_ERROR(
+        Differs({.topic = name, .partition = partition}, found->second, record));
+    ++counts_.unexpected;
+    (void)found->second.Pop();
+    if (found->second.used_up()) Drop(topic, partition);
+  }
+  return std::nullopt;
+}
+
+// Looks for the event at the front of all the topic's tails. Where the table was not altered this
+// is asked once for each record of a partition whose tail is used up before the others'.
+absl::StatusOr<std::optional<ReplayFilter::Place>> ReplayFilter::FindAltered(
+    const std::string& name, Topic& topic, const Record& record) {
+  if (!record.value) {
+    if (!old_key_ || old_key_->topic != name) return std::nullopt;
+    const auto tail = topic.tails.find(old_key_->partition);
+    if (tail == topic.tails.end()) return std::nullopt;
+    ASSIGN_OR_RETURN(const kafka::TailRecord* const stored,
+                     Front(name, old_key_->partition, tail->second));
+    if (stored == nullptr || stored->value || stored->key != old_key_->key) return std::nullopt;
+    const int32_t partition = old_key_->partition;
+    old_key_.reset();
+    ++counts_.altered;
+    return UseUp(topic, partition);
+  }
+  const std::string_view lsn = LsnMember(record);
+  if (lsn.empty()) return std::nullopt;
+  std::optional<EventIdentity> ours;
+  for (auto& [partition, tail] : topic.tails) {
+    ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, partition, tail));
+    if (stored == nullptr || !stored->value) continue;
+    if (stored->value->rfind(lsn) == std::string::npos) continue;  // Parsing costs far more.
+    if (!ours) ours = IdentityOf(json_, *record.value);
+    if (!ours) return std::nullopt;
+    const auto theirs = IdentityOf(json_, *stored->value);
+    if (!theirs || !IsSameEvent(*ours, *theirs)) continue;
+    if (ours->op == "m") return UseUp(topic, partition);
+    if (!topic.altered) {
+      log::Warn("table ", ours->table, " was altered since its last records were written: ",
+                "those are recognised by LSN, transaction and row (first: ",
+                Offset({.topic = name, .partition = partition}, stored->offset), ")");
+      topic.altered = true;
+    }
+    old_key_ = OldKey{.topic = name, .partition = partition, .key = stored->key};
+    ++counts_.altered;
+    return UseUp(topic, partition);
+  }
+  return std::nullopt;
+}
+
+absl::Status ReplayFilter::Differs(const TopicPartition& where, const kafka::Tail& tail,
+                                   const Record& record) {
+  const kafka::TailRecord& stored = *tail.front();
+  std::string what = Cat(Offset(where, stored.offset), " holds ", DescribeRecord(json_, stored.value),
+                         ", but the stream goes on with ", DescribeRecord(json_, record.value));
+  if (stored.offset != tail.next()) {
+    what += Cat("; offsets ", tail.next(), " to ", stored.offset - 1,
+                " before it hold nothing any more, as after a compaction");
+  }
+  if (!accept_) return ExitError(ExitCode::kRecordsDiffer, Cat(what, kRepair));
+  log::Warn(what, ": left where it is (pipeline.topic.mismatch=accept)");
+  return absl::OkStatus();
+}
+
+absl::Status ReplayFilter::CheckUsedUp(Lsn passed) {
+  for (auto& [name, topic] : topics_) {
+    while (!topic.tails.empty()) {
+      auto& [partition, tail] = *topic.tails.begin();
+      ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, partition, tail));
+      if (stored != nullptr) {
+        const std::string what =
+            Cat(Offset({.topic = name, .partition = partition}, stored->offset), " holds ",
+                DescribeRecord(json_, stored->value), ", which the stream has not given up to ",
+                passed, ", nor what follows up to offset ", tail.end() - 1);
+        if (!accept_) return ExitError(ExitCode::kRecordsDiffer, Cat(what, kRepair));
+        log::Warn(what, ": left where it is (pipeline.topic.mismatch=accept)");
+        counts_.unexpected += static_cast<uint64_t>(tail.end() - stored->offset);
+      }
+      Drop(topic, partition);
+    }
+  }
+  return absl::OkStatus();
+}
+
+int64_t ReplayFilter::left() const {
+  int64_t records = 0;
+  for (const auto& [name, topic] : topics_) {
+    for (const auto& [partition, tail] : topic.tails) records += tail.end() - tail.next();
+  }
+  return records;
+}
+
+}  // namespace walrelay::app

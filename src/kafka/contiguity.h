@@ -1,0 +1,58 @@
+// Watches that nobody writes between our records: the offsets of one partition's reports must
+// follow each other.
+//
+// A report may come without an offset (librdkafka gives none for a repeated request whose first
+// attempt had arrived). Such records are counted: when the next report that has an offset, or the
+// partition's end when nothing is in flight, is where counting says, nobody else can have written
+// between them. Constant time per call, no allocation once a partition is known. Cannot fail. Not
+// thread-safe: the capture loop owns it. Source: DESIGN.md §2.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "kafka/partitions.h"
+
+namespace walrelay::kafka {
+
+// A partition does not hold what it should: of the offsets first ≤ offset < end, `ours` belong to
+// records of ours and the rest to somebody else; end < first + ours: records of ours are missing.
+struct OffsetGap {
+  PartitionId partition = 0;
+  int64_t first = 0;
+  int64_t end = 0;
+  int64_t ours = 0;
+  bool operator==(const OffsetGap&) const = default;
+};
+
+class Contiguity {
+ public:
+  // Our next record to this partition will have the offset `next`.
+  void Start(PartitionId partition, int64_t next);
+  bool started(PartitionId partition) const {
+    return partition < partitions_.size() && partitions_[partition].next >= 0;
+  }
+
+  void Sent(PartitionId partition) { ++partitions_[partition].in_flight; }
+  // A record is durable, at this offset or kNoOffset. Records of one partition come in order.
+  std::optional<OffsetGap> Acknowledged(PartitionId partition, int64_t offset);
+
+  // A partition with nothing in flight whose last reports had no offset: its end must be looked at.
+  std::optional<PartitionId> doubtful();
+  // Where a doubtful partition ends.
+  std::optional<OffsetGap> Ends(PartitionId partition, int64_t end);
+
+ private:
+  struct Partition {
+    int64_t next = -1;     // After the last record whose offset is certain; -1: not started.
+    int64_t counted = 0;   // Records of ours since, without an offset.
+    size_t in_flight = 0;
+  };
+
+  std::vector<Partition> partitions_;
+  std::vector<PartitionId> in_doubt_;  // Also those that were settled meanwhile.
+};
+
+}  // namespace walrelay::kafka

@@ -1,0 +1,166 @@
+#include "app/exactly_once.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/exit_code.h"
+#include "kafka/ack_watermark.h"
+
+namespace walrelay::app {
+namespace {
+
+using testing::HasSubstr;
+
+// One topic whose partitions hold plain texts.
+class FakeTopic : public TopicDoor {
+ public:
+  absl::StatusOr<int64_t> EndOffset(const TopicPartition& partition) override {
+    ++asked;
+    return static_cast<int64_t>(logs[partition.partition].size());
+  }
+  absl::Status Read(const TopicPartition& partition, kafka::OffsetRange range,
+                    kafka::LogReader::OnRecord on_record) override {
+    const auto& log = logs[partition.partition];
+    for (int64_t offset = range.first; offset < range.end; ++offset) {
+      const absl::Status status = on_record({.topic = "t",
+                                             .partition = partition.partition,
+                                             .offset = offset,
+                                             .timestamp_ms = 0,
+                                             .key = "k",
+                                             .value = log[static_cast<size_t>(offset)],
+                                             .headers = {}});
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  std::map<int32_t, std::vector<std::string>> logs;
+  int asked = 0;
+};
+
+class ExactlyOnceTest : public testing::Test {
+ protected:
+  void Begin(bool accept = false) {
+    table_.Intern("t", 0);
+    once_.emplace(topic_, table_, accept);
+  }
+  absl::StatusOr<std::optional<ReplayFilter::Place>> Find(std::string_view value) {
+    Record record;
+    record.topic = "t";
+    record.key = "k";
+    record.value = value;
+    return once_->Find(record, 0);
+  }
+  // Whether the record is to be sent; its fate otherwise.
+  bool IsNew(std::string_view value) {
+    const auto place = Find(value);
+    EXPECT_TRUE(place.ok()) << place.status();
+    return place.ok() && !*place;
+  }
+  void Send(std::string_view value, int64_t offset) {
+    EXPECT_TRUE(IsNew(value));
+    once_->Sent(0);
+    once_->Acknowledged(0, offset);
+  }
+
+  FakeTopic topic_;
+  kafka::PartitionTable table_;
+  std::optional<ExactlyOnce> once_;
+};
+
+TEST_F(ExactlyOnceTest, PassesOverTheTailAndThenOpensThePartition) {
+  topic_.logs[0] = {"old", "a", "b"};
+  Begin();
+  once_->Start(0, 1, 3);
+  EXPECT_FALSE(once_->IsClear(0));
+  EXPECT_FALSE(IsNew("a"));
+  EXPECT_FALSE(IsNew("b"));
+  Send("c", 3);
+  EXPECT_TRUE(once_->IsClear(0));
+  EXPECT_EQ(topic_.asked, 1);
+  EXPECT_TRUE(once_->Check().ok());
+}
+
+TEST_F(ExactlyOnceTest, ATailThatHasGrownIsComparedToo) {
+  topic_.logs[0] = {"a"};
+  Begin();
+  once_->Start(0, 0, 1);
+  topic_.logs[0].push_back("b");  // A request of the killed process arrives.
+  EXPECT_FALSE(IsNew("a"));
+  EXPECT_FALSE(IsNew("b"));
+  topic_.logs[0].push_back("c");
+  EXPECT_FALSE(IsNew("c"));
+  EXPECT_TRUE(IsNew("d"));
+}
+
+TEST_F(ExactlyOnceTest, AForeignRecordBeforeTheFirstOfOursStopsIt) {
+  Begin();
+  once_->Start(0, 0, 0);
+  topic_.logs[0].push_back("x");
+  EXPECT_EQ(ExitCodeOf(Find("a").status()), ExitCode::kRecordsDiffer);
+}
+
+TEST_F(ExactlyOnceTest, APartitionThatHasShrunkStopsIt) {
+  Begin();
+  once_->Start(0, 5, 5);
+  EXPECT_EQ(ExitCodeOf(Find("a").status()), ExitCode::kRecordsMissing);
+}
+
+TEST_F(ExactlyOnceTest, AGapBetweenOursStopsItForGood) {
+  Begin();
+  once_->Start(0, 0, 0);
+  Send("a", 0);
+  EXPECT_TRUE(once_->Check().ok());
+  topic_.logs[0] = {"a", "secret", "b"};
+  Send("b", 2);
+  const absl::Status status = once_->Check();
+  EXPECT_EQ(ExitCodeOf(status), ExitCode::kRecordsDiffer);
+  EXPECT_THAT(Message(status), HasSubstr("1 records of somebody else"));
+  EXPECT_THAT(Message(status), HasSubstr("offsets 1 to 1"));
+  EXPECT_EQ(once_->unexpected(), 1u);
+  EXPECT_FALSE(once_->Check().ok()) << "no position may be written past it";
+  EXPECT_FALSE(Find("c").ok());
+}
+
+TEST_F(ExactlyOnceTest, AReportWithoutAnOffsetIsSettledByTheEnd) {
+  Begin();
+  once_->Start(0, 0, 0);
+  Send("a", kafka::kNoOffset);
+  topic_.logs[0] = {"a"};
+  EXPECT_TRUE(once_->Check().ok());
+  Send("b", kafka::kNoOffset);
+  topic_.logs[0] = {"a", "x", "b"};
+  EXPECT_EQ(ExitCodeOf(once_->Check()), ExitCode::kRecordsDiffer);
+}
+
+TEST_F(ExactlyOnceTest, RecordsThatAreLostStopIt) {
+  Begin();
+  once_->Start(0, 0, 0);
+  Send("a", 0);
+  Send("b", 0);
+  EXPECT_EQ(ExitCodeOf(once_->Check()), ExitCode::kRecordsMissing);
+}
+
+TEST_F(ExactlyOnceTest, AcceptLogsAndGoesOn) {
+  topic_.logs[0] = {"x", "y"};
+  Begin(/*accept=*/true);
+  once_->Start(0, 0, 1);
+  EXPECT_TRUE(IsNew("a"));
+  topic_.logs[0] = {"x", "y", "z", "a"};
+  once_->Sent(0);
+  once_->Acknowledged(0, 3);
+  EXPECT_TRUE(once_->Check().ok());
+  EXPECT_EQ(once_->unexpected(), 3u);
+  Send("b", 4);
+  EXPECT_TRUE(once_->Check().ok());
+}
+
+TEST_F(ExactlyOnceTest, WhatIsLeftWhenTheStreamHasPassedStopsIt) {
+  topic_.logs[0] = {"x"};
+  Begin();
+  once_->Start(0, 0, 1);
+  EXPECT_EQ(ExitCodeOf(once_->Passed(Lsn{100})), ExitCode::kRecordsDiffer);
+}
+
+}  // namespace
+}  // namespace walrelay::app

@@ -1,0 +1,163 @@
+"""delivery = "exactly-once": through kill -9 each event stands in Kafka once and in order, as an independent reader has it."""
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+from harness import Load, topics, wait_until
+from truth import Truth, check_once_and_in_order
+
+KILLS = int(os.environ.get("WALRELAY_TEST_KILLS", "20"))
+
+
+@pytest.fixture
+def stream(events):
+    """Tables of several kinds, three partitions a topic, and a truth that sees everything."""
+    events.source_options.update({"topic.creation.default.partitions": 3, "snapshot.mode": "never"})
+    events.source.query("CREATE TABLE keyless (n bigint, payload text); ALTER TABLE keyless REPLICA IDENTITY FULL")
+    truth = Truth(events)
+    events.truth = truth
+    yield events
+    events.kill()
+    truth.drop()
+
+
+def mixed_work(connection, writer):
+    """One transaction of one kind among many; each writer has its own rows."""
+    choose = writer.random.random()
+    first = writer.next_seq = getattr(writer, "next_seq", 0) + 1000
+    me = {"me": writer.number, "first": first, "text": "é\n\\ \"x\" " * writer.random.randrange(1, 20)}
+    with connection.cursor() as cursor:
+        def run(sql, **more):
+            cursor.execute(sql, {**me, **more})
+        if choose < 0.4:
+            run("INSERT INTO events VALUES (%(me)s, %(first)s, %(text)s)")
+        elif choose < 0.5:
+            run("INSERT INTO events SELECT %(me)s, %(first)s + n, %(text)s FROM generate_series(1, %(rows)s) n",
+                rows=writer.random.choice((10, 300)))
+        elif choose < 0.6:
+            run("UPDATE events SET payload = %(text)s WHERE client = %(me)s AND seq > %(first)s - 5000 AND seq %% 7 = 0")
+        elif choose < 0.68:
+            run("UPDATE events SET seq = -seq WHERE client = %(me)s AND seq > %(first)s - 3000 AND seq %% 11 = 0")
+        elif choose < 0.76:
+            run("DELETE FROM events WHERE client = %(me)s AND seq > %(first)s - 3000 AND seq %% 13 = 0")
+        elif choose < 0.86:
+            run("INSERT INTO keyless SELECT %(first)s, %(text)s FROM generate_series(1, 3)")
+        elif choose < 0.9:
+            run("SELECT pg_logical_emit_message(false, 'note', %(text)s)")
+        elif choose < 0.94:
+            run("BEGIN; SELECT pg_logical_emit_message(true, 'note', %(text)s);"
+                "INSERT INTO events VALUES (%(me)s, %(first)s, ''); COMMIT")
+        else:
+            run("BEGIN; INSERT INTO events VALUES (%(me)s, %(first)s, ''); SAVEPOINT s;"
+                "INSERT INTO events VALUES (%(me)s, %(first)s + 1, ''); ROLLBACK TO s;"
+                "INSERT INTO events VALUES (%(me)s, %(first)s + 2, ''); COMMIT")
+    writer.acknowledged.append((writer.number, first))
+
+
+def counter(pipeline, name):
+    """The value of a counter of the running process; None where it does not answer yet."""
+    answer = pipeline.http("/metrics")
+    found = answer and re.search(rf"^{name}(?:{{.*}})? (\d+)", answer[1], re.M)
+    return int(found.group(1)) if found else None
+
+
+def wait_caught_up(pipeline, seconds=90):
+    """Until the slot is confirmed up to what has been written by now."""
+    end = pipeline.source.value("SELECT pg_current_wal_lsn()")
+
+    def confirmed():
+        pipeline.check_alive()
+        return pipeline.source.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn >= %s",
+                                     [pipeline.slot, end])
+    wait_until("the slot confirmed", confirmed, seconds)
+
+
+def confirmed_flush(pipeline):
+    return pipeline.source.value("SELECT (confirmed_flush_lsn - '0/0')::bigint FROM pg_replication_slots WHERE slot_name = %s",
+                                 [pipeline.slot])
+
+
+def start_stream(pipeline):
+    pipeline.start("produce")
+    pipeline.wait_streaming()
+    return confirmed_flush(pipeline)
+
+
+def test_kill_nine(stream):
+    after = start_stream(stream)
+    replayed, skipped, streamed = 0, 0, 0
+    with Load(stream.source, mixed_work) as load:
+        moments = random.Random(load.seed)
+        for number in range(KILLS):
+            if number % 2:  # The others may come before it streams again.
+                stream.wait_streaming()
+            wait_until("commits", lambda limit=load.commits() + moments.choice((5, 50, 200)): load.commits() >= limit)
+            stream.check_alive()
+            streamed += stream.walsender() is not None
+            replayed += counter(stream, "walrelay_replayed_records_total") or 0
+            skipped += counter(stream, "walrelay_skipped_records_total") or 0
+            assert stream.kill() == -signal.SIGKILL
+            stream.start("produce")
+        load.wait_commits(50)
+    wait_caught_up(stream)
+    checked = check_once_and_in_order(stream, stream.truth, after)
+    print(f"{KILLS} kills, {streamed} while streaming; {checked} events, {replayed} records replayed and {skipped} skipped, "
+          "as far as the metrics were published before the next kill")
+    assert streamed >= KILLS // 4
+    assert stream.log().count("records that the last run had written were recognised") >= KILLS // 4
+    assert stream.stop()[0] == 0
+
+
+def test_kill_nine_inside_a_large_transaction(stream):
+    """A transaction of a hundred thousand rows, killed again and again on its way."""
+    after = start_stream(stream)
+    stream.source.query("INSERT INTO events SELECT 7, n, repeat('x', 100) FROM generate_series(1, 100000) n")
+    seen = 0
+    for _ in range(6):
+        def grown(limit=seen + 10000):
+            stream.check_alive()
+            return (counter(stream, "walrelay_records_acknowledged_total") or 0) >= limit or confirmed_flush(stream) > after
+        wait_until("records on their way", grown, 60, every=0.01)
+        stream.kill()
+        stream.start("produce")
+        seen = 0
+    wait_caught_up(stream)
+    assert check_once_and_in_order(stream, stream.truth, after) == 100000
+    assert "records that the last run had written were recognised" in stream.log()
+    assert stream.stop()[0] == 0
+
+
+def test_a_message_outside_of_transactions_comes_once(stream):
+    """Its LSN is where it begins: a restart there would give it again."""
+    after = start_stream(stream)
+    for _ in range(3):
+        stream.source.query("SELECT pg_logical_emit_message(false, 'note', 'x')")
+        wait_until("the message", lambda: stream.records("message") or topics(stream.prefix + ".message"))
+        wait_until("its position", lambda: counter(stream, "walrelay_positions_written_total"))
+        assert stream.stop()[0] == 0
+        stream.start("produce")
+        stream.wait_streaming()
+    wait_caught_up(stream)
+    assert check_once_and_in_order(stream, stream.truth, after) == 3
+    stream.kill()
+
+
+def test_recovery_time(stream):
+    """From the start of the process to the first new record in Kafka, beyond the server's release of the slot."""
+    start_stream(stream)
+    times = []
+    with Load(stream.source, mixed_work, writers=1) as load:
+        for _ in range(5):
+            load.wait_commits(30)
+            stream.kill()
+            wait_until("the slot released", lambda: not stream.slot_active(), every=0.005)
+            begun = time.monotonic()
+            stream.start("produce")
+            wait_until("replayed", lambda: stream.log().rsplit("=== start", 1)[1].count("were recognised"), every=0.002)
+            times.append(time.monotonic() - begun)
+    print("recovered after", sorted(f"{seconds:.3f} s" for seconds in times))
+    assert min(times) < 5
+    assert stream.stop()[0] == 0
