@@ -49,7 +49,7 @@ struct KafkaLinkOptions {
   bool exactly_once = true;
   bool accept_mismatch = false;  // Topics that do not hold what we have written are taken as found.
   // Its records come by the clock and not by the stream: they are never compared. Empty: none.
-  std::string clock_topic;
+  std::string clock_topic{};
 };
 
 // Whose records stand behind the position.
