@@ -31,7 +31,7 @@ absl::Status Transaction::Begin() {
   if (open_) return absl::OkStatus();
   RETURN_IF_ERROR(connection_.Query("BEGIN").status());
   open_ = true;
-  return absl::OkStatus();
+  return first_();
 }
 
 absl::Status Transaction::Commit() {

@@ -30,13 +30,16 @@ namespace walrelay::apply {
 // The transaction of a batch, begun when something needs it.
 class Transaction {
  public:
-  explicit Transaction(pg::Connection& connection) : connection_(connection) {}
+  // `first` runs behind each BEGIN: it is what decides whether the transaction may happen.
+  Transaction(pg::Connection& connection, std::function<absl::Status()> first)
+      : connection_(connection), first_(std::move(first)) {}
   absl::Status Begin();
   bool is_open() const { return open_; }
   absl::Status Commit();
 
  private:
   pg::Connection& connection_;
+  std::function<absl::Status()> first_;
   bool open_ = false;
 };
 

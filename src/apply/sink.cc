@@ -77,28 +77,31 @@ struct Sink::State {
   DeadLetters dead;
   EnvelopeReader reader;
   std::map<TopicPartition, PartitionProgress> progress;
+  std::vector<ProgressTable::Statement> moves;  // Of the batch at hand.
   TopicPartition lookup;
 
   State(SinkOptions given, pg::Connection opened, Placeholder placeholder)
       : options(std::move(given)),
         connection(std::move(opened)),
         progress_table(options.pipeline, std::string(SinkName(options.kind))),
-        transaction(connection),
+        transaction(connection, [this] { return MoveProgress(); }),
         prepared(connection),
         mirror(connection, options, std::move(placeholder), transaction, prepared),
         dead(options.pipeline, std::string(SinkName(options.kind))) {}
 
-  absl::Status Read(std::span<const ConsumedRecord> batch, std::vector<ProgressStep>& steps,
+  absl::StatusOr<std::vector<uint32_t>> Step(std::span<const ConsumedRecord> batch,
+                                             std::vector<ProgressStep>& steps, BatchResult& result);
+  absl::Status Read(std::span<const ConsumedRecord> batch, std::span<const uint32_t> fresh,
                     BatchResult& result);
   absl::Status ReadRecord(const ConsumedRecord& record, uint32_t index, BatchResult& result);
   bool Advance(const ConsumedRecord& record, std::map<TopicPartition, size_t>& at,
                std::vector<ProgressStep>& steps);
   absl::Status CheckSameTopic(const ConsumedRecord& repeated) const;
-  absl::Status Write(std::span<const ConsumedRecord> batch, const std::vector<ProgressStep>& steps);
-  absl::Status WriteTogether(const std::vector<ProgressStep>& steps, RowError failed);
-  absl::Status WriteLarge(const std::vector<ProgressStep>& steps, RowError failed);
-  absl::Status QueueProgress(const std::vector<ProgressTable::Statement>& moves,
-                             StatementQueue& queue);
+  absl::Status Write(std::span<const ConsumedRecord> batch);
+  absl::Status WriteTogether(RowError failed);
+  absl::Status WriteLarge(RowError failed);
+  absl::Status MoveProgress();
+  absl::Status QueueProgress(StatementQueue& queue);
   void Clear();
 };
 
@@ -142,35 +145,34 @@ int Sink::backend_pid() const { return state_->connection.backend_pid(); }
 absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
   BatchResult result;
   std::vector<ProgressStep> steps;
-  RETURN_IF_ERROR(state_->Read(batch, steps, result));
+  ASSIGN_OR_RETURN(const std::vector<uint32_t> fresh, state_->Step(batch, steps, result));
   if (steps.empty()) return result;
+  state_->moves = state_->progress_table.Move(steps);
+  RETURN_IF_ERROR(state_->Read(batch, fresh, result));
   RETURN_IF_ERROR(state_->mirror.MakePlans());
   result.incomplete_rows = static_cast<int64_t>(state_->mirror.incomplete());
-  RETURN_IF_ERROR(state_->Write(batch, steps));
+  RETURN_IF_ERROR(state_->Write(batch));
   CrashPoint("sink-committed");
   for (ProgressStep& step : steps) state_->progress[step.partition] = std::move(step.next);
   state_->Clear();
   return result;
 }
 
-absl::Status Sink::State::Read(std::span<const ConsumedRecord> batch,
-                               std::vector<ProgressStep>& steps, BatchResult& result) {
+// What is new in the batch, and how far that moves each partition. Known before the first record is read, as reading may begin
+// the transaction (a table is made), and the progress comes first in it.
+absl::StatusOr<std::vector<uint32_t>> Sink::State::Step(std::span<const ConsumedRecord> batch,
+                                                        std::vector<ProgressStep>& steps,
+                                                        BatchResult& result) {
   std::map<TopicPartition, size_t> at;
-  std::vector<const ConsumedRecord*> last;
+  std::vector<uint32_t> fresh;
+  fresh.reserve(batch.size());
   for (uint32_t index = 0; index < batch.size(); ++index) {
-    const ConsumedRecord& record = batch[index];
-    if (!Advance(record, at, steps)) {
-      RETURN_IF_ERROR(CheckSameTopic(record));
+    if (Advance(batch[index], at, steps)) {
+      fresh.push_back(index);
+    } else {
+      RETURN_IF_ERROR(CheckSameTopic(batch[index]));
       ++result.repeated;
-      continue;
     }
-    result.bytes +=
-        static_cast<int64_t>(record.key.value_or("").size() + record.value.value_or("").size());
-    if (!record.value || *record.value == "null") {
-      ++result.tombstones;  // A record with a schema but without a value prints as the text null.
-      continue;
-    }
-    RETURN_IF_ERROR(ReadRecord(record, index, result));
   }
   // Only the last record of each partition needs its fingerprint.
   for (auto it = batch.rbegin(); it != batch.rend(); ++it) {
@@ -180,6 +182,21 @@ absl::Status Sink::State::Read(std::span<const ConsumedRecord> batch,
     if (next.next_offset == it->offset + 1 && next.fingerprint.empty())
       next.fingerprint = RecordFingerprint(*it);
     if (at.size() == 1 && !next.fingerprint.empty()) break;
+  }
+  return fresh;
+}
+
+absl::Status Sink::State::Read(std::span<const ConsumedRecord> batch,
+                               std::span<const uint32_t> fresh, BatchResult& result) {
+  for (const uint32_t index : fresh) {
+    const ConsumedRecord& record = batch[index];
+    result.bytes +=
+        static_cast<int64_t>(record.key.value_or("").size() + record.value.value_or("").size());
+    if (!record.value || *record.value == "null") {
+      ++result.tombstones;  // A record with a schema but without a value prints as the text null.
+      continue;
+    }
+    RETURN_IF_ERROR(ReadRecord(record, index, result));
   }
   return absl::OkStatus();
 }
@@ -242,8 +259,7 @@ absl::Status Sink::State::ReadRecord(const ConsumedRecord& record, uint32_t inde
   return absl::OkStatus();
 }
 
-absl::Status Sink::State::Write(std::span<const ConsumedRecord> batch,
-                                const std::vector<ProgressStep>& steps) {
+absl::Status Sink::State::Write(std::span<const ConsumedRecord> batch) {
   const auto failed = [&](const StatementQueue::Purpose& purpose,
                           const absl::Status& error) -> absl::Status {
     if (purpose.moves_progress) return ProgressTable::MoveError(error);
@@ -256,20 +272,19 @@ absl::Status Sink::State::Write(std::span<const ConsumedRecord> batch,
   };
   const size_t rows = raw.size() + mirror.rows() + dead.size();
   const size_t bytes = raw.bytes() + mirror.bytes() + dead.bytes();
-  if (rows <= kSmallRows && bytes <= kSmallBytes) return WriteTogether(steps, failed);
-  return WriteLarge(steps, failed);
+  if (rows <= kSmallRows && bytes <= kSmallBytes) return WriteTogether(failed);
+  return WriteLarge(failed);
 }
 
 // Everything in one flight. Without an open transaction it is one by itself, and the last answer is
 // its commit.
-absl::Status Sink::State::WriteTogether(const std::vector<ProgressStep>& steps, RowError failed) {
+absl::Status Sink::State::WriteTogether(RowError failed) {
   StatementQueue queue;
+  const bool commits = !transaction.is_open();
+  if (commits) RETURN_IF_ERROR(QueueProgress(queue));
   RETURN_IF_ERROR(raw.Queue(prepared, queue));
   RETURN_IF_ERROR(mirror.Queue(queue));
   RETURN_IF_ERROR(dead.Queue(prepared, queue));
-  const std::vector<ProgressTable::Statement> moves = progress_table.Move(steps);
-  RETURN_IF_ERROR(QueueProgress(moves, queue));
-  const bool commits = !transaction.is_open();
   if (commits) CrashPoint("sink-small-batch");
   const absl::Status written = queue.Run(connection, failed);
   if (commits && !written.ok() && connection.is_lost()) {
@@ -279,22 +294,29 @@ absl::Status Sink::State::WriteTogether(const std::vector<ProgressStep>& steps, 
   return commits ? absl::OkStatus() : transaction.Commit();
 }
 
-absl::Status Sink::State::WriteLarge(const std::vector<ProgressStep>& steps, RowError failed) {
+absl::Status Sink::State::WriteLarge(RowError failed) {
   RETURN_IF_ERROR(transaction.Begin());
   RETURN_IF_ERROR(raw.Copy(connection));
   CrashPoint("sink-raw-copied");
   RETURN_IF_ERROR(mirror.Write(failed));
   StatementQueue queue;
   RETURN_IF_ERROR(dead.Queue(prepared, queue));
-  const std::vector<ProgressTable::Statement> moves = progress_table.Move(steps);
-  RETURN_IF_ERROR(QueueProgress(moves, queue));
   RETURN_IF_ERROR(queue.Run(connection, failed));
   CrashPoint("sink-before-commit");
   return transaction.Commit();
 }
 
-absl::Status Sink::State::QueueProgress(const std::vector<ProgressTable::Statement>& moves,
-                                        StatementQueue& queue) {
+// Comes before the rows, in every transaction: of two processes with the same records one waits here for the other, and then
+// ends with the error that says so, instead of meeting the other's rows and tables.
+absl::Status Sink::State::MoveProgress() {
+  StatementQueue queue;
+  RETURN_IF_ERROR(QueueProgress(queue));
+  return queue.Run(connection, [](const StatementQueue::Purpose&, const absl::Status& error) {
+    return ProgressTable::MoveError(error);
+  });
+}
+
+absl::Status Sink::State::QueueProgress(StatementQueue& queue) {
   for (const ProgressTable::Statement& move : moves) {
     ASSIGN_OR_RETURN(const std::string* name, prepared.Name(move.sql));
     queue.Begin(*name, {.what = "table walrelay.progress", .moves_progress = true});

@@ -378,6 +378,22 @@ TEST_F(SinkTest, AnswersThroughItsViewsAlsoForTablesMadeLater) {
             summary);
 }
 
+// Neither the table that both would make nor a raw event that is there already may come before that answer.
+TEST_P(BothSizes, TellsTheSecondOfTwoThatTheFirstMovedOn) {
+  if (IsSkipped()) return;
+  SinkOptions shared = Options(SinkKind::kLake);
+  shared.exclusive = false;
+  auto first = Open(shared);
+  auto second = Open(shared);
+  Insert(1, R"("one")");
+  MaybeMakeLarge();
+  ASSERT_TRUE(first->Apply(records.all).ok());
+  const auto again = second->Apply(records.all);
+  EXPECT_NE(Message(again.status()).find("somebody else moved"), std::string_view::npos)
+      << Message(again.status());
+  EXPECT_EQ(lake->One("SELECT count(*) FROM cdc_raw.cdc_events"), Cat(records.all.size()));
+}
+
 TEST_F(SinkTest, LetsOneProcessIn) {
   auto first = Open(Options());
   const auto second = Sink::Open(Options());

@@ -229,7 +229,7 @@ class Laboratory:
     def count_log(self):
         """What the program said of itself: the proof that the faults reached it."""
         for line in self.pipeline.log_lines():
-            for what, text in (("reconnects", "; next try in"), ("commits_in_doubt", "lost during COMMIT"), ("skipped_lines", "skipped")):
+            for what, text in (("reconnects", "; next try in"), ("commits_in_doubt", "during COMMIT"), ("commits_in_doubt", "COMMIT is in doubt"), ("skipped_lines", "skipped")):
                 self.count(what, text in line)
 
     def summary(self, seconds):
