@@ -3,6 +3,7 @@ import contextlib
 import dataclasses
 import os
 import random
+import re
 import signal
 import statistics
 import subprocess
@@ -11,7 +12,7 @@ import time
 import harness
 import psycopg2
 import workload
-from checker import Checker
+from checker import Checker, Counts
 from nemeses import NEMESES
 from pipeline import Pipeline
 from proxy import Proxy
@@ -26,15 +27,15 @@ SERVERS = ("source", "lake", "target", "kafka")
 class Laboratory:
     """One pipeline, the truth beside it, and what was found."""
 
-    def __init__(self, options, folder, proxy):
+    def __init__(self, options, folder, proxy, name=""):
         self.proxy = proxy
         self.points = {}  # crash point -> hits
         self.options, self.folder = options, folder
         self.random = random.Random(options.seed)
         self.sender_timeout = SENDER_TIMEOUT
-        self.pipeline = Pipeline(f"crash{options.seed}", folder, delivery=options.delivery, mutation=options.mutation, proxy=proxy,
+        self.pipeline = Pipeline(f"crash{options.seed}{name}", folder, delivery=options.delivery, mutation=options.mutation, proxy=proxy,
                                  source={"topic.creation.default.partitions": options.partitions})
-        self.truth = Truth(self.pipeline.source, f"truth_{os.getpid()}")
+        self.truth = Truth(self.pipeline.source, f"truth{name}_{os.getpid()}")
         self.checker = Checker(TABLES, options.allow_duplicates)
         self.watch = Watch(self.pipeline)
         self.counts, self.faults, self.read = {}, [], {}
@@ -223,14 +224,28 @@ class Laboratory:
         if letters:
             self.fault(f"{letters} dead letters")
 
+    def absorb(self, other):
+        """Takes over what a trial on a pipeline of its own has counted and found."""
+        other.count_log()
+        for what, number in other.counts.items():
+            self.count(what, number)
+        for field in dataclasses.fields(Counts):
+            setattr(self.checker.counts, field.name, getattr(self.checker.counts, field.name) + getattr(other.checker.counts, field.name))
+        self.checker.findings += other.checker.findings
+        self.faults += other.faults
+        for point, hits in other.points.items():
+            self.points[point] = self.points.get(point, 0) + hits
+
     def bad(self):
         return self.faults or self.checker.counts.faults(self.options.allow_duplicates)
 
     def count_log(self):
         """What the program said of itself: the proof that the faults reached it."""
         for line in self.pipeline.log_lines():
-            for what, text in (("reconnects", "; next try in"), ("commits_in_doubt", "during COMMIT"), ("commits_in_doubt", "COMMIT is in doubt"), ("skipped_lines", "skipped")):
-                self.count(what, text in line)
+            self.count("reconnects", "; next try in" in line)
+            self.count("commits_in_doubt", "during COMMIT" in line or "COMMIT is in doubt" in line)
+            if match := re.search(r"(\d+) records that the last run had written were recognised", line):
+                self.count("records_recognised", match.group(1))
 
     def summary(self, seconds):
         recoveries, waits = self.pipeline.recoveries, self.pipeline.release_waits

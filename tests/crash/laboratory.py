@@ -18,7 +18,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=0, help="end after as many rounds, if that is earlier")
     parser.add_argument("--only", default="", help="names of nemeses, with commas")
     parser.add_argument("--list", action="store_true", help="print the nemeses and crash points, and end")
-    parser.add_argument("--delivery", default="at-least-once")
+    parser.add_argument("--delivery", default="exactly-once")
     parser.add_argument("--allow-duplicates", action="store_true",
                         help="records repeated in Kafka are counted, not faults (delivery = at-least-once promises no more)")
     parser.add_argument("--mutation", default="", help="run with this bug built in; the laboratory must find it")
@@ -33,10 +33,12 @@ def arguments():
 def main():
     options = arguments()
     if options.list:
-        print("nemeses:", *nemeses.NEMESES)
+        print("nemeses:", *nemeses.NEMESES, "snapshot held-produce")
         print("crash points:", *nemeses.crash_points())
         return 0
     import campaign  # ends the process with 77 where there are no servers
+    import trials
+    nemeses.NEMESES.update(trials.TRIALS)
     print(f"seed {options.seed}", flush=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="walrelay-crash-", dir="/var/tmp"))
     summary = campaign.run(options, folder)
