@@ -6,6 +6,7 @@
 #include "app/interpolate.h"
 #include "app/option_table.h"
 #include "app/public_settings.h"
+#include "app/transform_options.h"
 #include "base/check.h"
 #include "kafka/client_options.h"
 #include "pg/connection_options.h"
@@ -161,6 +162,7 @@ absl::Status Fill(const Merged& merged, Config& config) {
         Cat(config.file.empty() ? "" : Cat(config.file, ": "), "[kafka]: ", Message(status)));
   }
   RETURN_IF_ERROR(CheckCaptureOptions(config));
+  for (std::string& notice : TransformNotices(config)) config.notices.push_back(std::move(notice));
   return MakeEnvelopeOptions(config, std::make_shared<FilterHealth>()).status();
 }
 

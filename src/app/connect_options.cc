@@ -19,7 +19,6 @@ constexpr std::string_view kOtherConverters =
     "io.debezium.converters.BinaryDataConverter";
 constexpr std::string_view kConverterOption =
     "belongs to a converter that is not built yet; remove it";
-constexpr std::string_view kTransforms = "not built yet; remove it, or transform in the consumer";
 constexpr std::string_view kKafkaSection =
     "give it in [kafka], under librdkafka's name, and remove it here";
 
@@ -72,10 +71,13 @@ constexpr Option kConnect[] = {
     {S, "header.converter.schemas.cache.size", kNumber, "1000", 'X', kNothing, "0..",
      "schemas are made once a table"},
     {S, "header.converter.<option>", kText, "", 'B', kRefused, "", kConverterOption},
-    {S, "transforms", kText, "", 'A', kRefused, "", kTransforms},
-    {S, "transforms.<option>", kText, "", 'A', kRefused, "", kTransforms},
-    {S, "predicates", kText, "", 'A', kRefused, "", kTransforms},
-    {S, "predicates.<option>", kText, "", 'A', kRefused, "", kTransforms},
+    {S, "transforms", kText, "", 'A', kHonoured, "",
+     "names of the single message transforms, in their order", "", true},
+    {S, "transforms.<option>", kText, "", 'A', kHonoured, "", "class and options of a transform",
+     "", true},
+    {S, "predicates", kText, "", 'A', kHonoured, "", "names of the predicates", "", true},
+    {S, "predicates.<option>", kText, "", 'A', kHonoured, "", "class and options of a predicate",
+     "", true},
     {S, "topic.creation.enable", kBool, "true", 'B', kDefaultOnly, "",
      "topics are always created explicitly"},
     {S, "topic.creation.default.partitions", kNumber, "-1", 'B', kHonoured, "-1..1000000",

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "app/option_table.h"
+#include "app/transform_options.h"
 #include "base/check.h"
 
 namespace walrelay::app {
@@ -216,6 +217,7 @@ absl::StatusOr<envelope::Options> MakeEnvelopeOptions(const Config& config,
   RETURN_IF_ERROR(FillSkipped(config, source, options));
   FillTopics(source, options);
   RETURN_IF_ERROR(FillColumns(config, source, health, options));
+  ASSIGN_OR_RETURN(options.transforms, MakeTransforms(config));
   return options;
 }
 

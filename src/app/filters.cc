@@ -46,8 +46,8 @@ std::string Unescaped(std::string_view expression) {
   return plain;
 }
 
-// Where a character class holds what only Java understands: a class inside it, or an intersection.
-// PCRE2 would take the same characters for something else without a word.
+}  // namespace
+
 std::optional<size_t> JavaOnlyClass(std::string_view expression) {
   size_t class_begin = std::string_view::npos;  // Place of the '[' of the class that we are in.
   for (size_t i = 0; i < expression.size(); ++i) {
@@ -67,8 +67,6 @@ std::optional<size_t> JavaOnlyClass(std::string_view expression) {
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 std::vector<std::string> SplitRegexList(std::string_view list) {
   std::vector<std::string> parts;

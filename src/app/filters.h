@@ -38,6 +38,10 @@ using SharedFilterHealth = std::shared_ptr<FilterHealth>;
 // empty ones are dropped.
 std::vector<std::string> SplitRegexList(std::string_view list);
 
+// Where a character class holds what only Java understands: a class inside it, or an intersection.
+// PCRE2 would take the same characters for something else without a word.
+std::optional<size_t> JavaOnlyClass(std::string_view expression);
+
 // Some expressions of one option; a name matches when any of them does.
 class RegexList {
  public:

@@ -23,7 +23,7 @@ void Write(JsonWriter& out, const ConnectSchema& schema, std::optional<std::stri
   }
   out.Key("optional").Bool(schema.optional);
   if (!schema.name.empty()) out.Key("name").String(schema.name);
-  if (schema.version != 0) out.Key("version").Int(schema.version);
+  if (schema.version != ConnectSchema::kNoVersion) out.Key("version").Int(schema.version);
   if (!schema.doc.empty()) out.Key("doc").String(schema.doc);
   if (!schema.parameters.empty()) {
     out.Key("parameters").BeginObject();

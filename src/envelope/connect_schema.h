@@ -4,6 +4,7 @@
 // Source: FORMAT.md §1.2; Kafka Connect, JsonConverter.asJsonSchema.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,10 +14,12 @@
 namespace walrelay::envelope {
 
 struct ConnectSchema {
+  static constexpr int kNoVersion = std::numeric_limits<int>::min();
+
   std::string type;  // "int32", "string", "struct", …
   bool optional = false;
   std::string name;
-  int version = 0;  // 0: none.
+  int version = kNoVersion;
   std::string doc;
   std::vector<std::pair<std::string, std::string>> parameters;
   std::optional<std::string> default_json;  // The default, encoded as a value.

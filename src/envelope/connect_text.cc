@@ -8,6 +8,7 @@
 #include "envelope/binary_text.h"
 #include "envelope/calendar.h"
 #include "envelope/decimal.h"
+#include "envelope/unquoted.h"
 
 namespace walrelay::envelope {
 namespace {
@@ -194,6 +195,22 @@ std::string KeyText(const ConnectSchema& key, std::string_view json, const NullM
   const auto value = reader.Parse(json);
   TextWriter writer(Notation::kToString, decimal_numeric);
   if (value.ok()) writer.AppendStruct(key, *value, &nulls);
+  return std::move(writer.out);
+}
+
+std::string_view HeaderValueText(const ConnectSchema& schema, std::string_view json,
+                                 bool decimal_numeric, Buffer& out) {
+  const bool nested = schema.type == "struct" || schema.type == "array" || schema.type == "map";
+  if (!nested && schema.name.rfind(kConnectData, 0) != 0) return Unquoted(json, out);
+  out.append(HeaderText(schema, json, decimal_numeric));
+  return out.view();
+}
+
+std::string ObjectText(const ConnectSchema& schema, std::string_view json, bool decimal_numeric) {
+  JsonReader reader;
+  const auto value = reader.Parse(json);
+  TextWriter writer(Notation::kToString, decimal_numeric);
+  if (value.ok()) writer.Append(schema, *value);
   return std::move(writer.out);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "envelope/buffer.h"
 #include "envelope/connect_schema.h"
 #include "envelope/row_plan.h"
 
@@ -20,5 +21,12 @@ std::string HeaderText(const ConnectSchema& key, std::string_view json, bool dec
 // in the struct.
 std::string KeyText(const ConnectSchema& key, std::string_view json, const NullMask& nulls,
                     bool decimal_numeric);
+
+// The same for a value that stands alone in a header: text as it is.
+std::string_view HeaderValueText(const ConnectSchema& schema, std::string_view json,
+                                 bool decimal_numeric, Buffer& out);
+
+// toString() of a value that is not null, as the StringConverter writes it.
+std::string ObjectText(const ConnectSchema& schema, std::string_view json, bool decimal_numeric);
 
 }  // namespace walrelay::envelope

@@ -8,9 +8,11 @@
 #include "base/status.h"
 #include "envelope/buffer.h"
 #include "envelope/connect_text.h"
+#include "envelope/envelope_tail.h"
 #include "envelope/fixed_records.h"
 #include "envelope/plan_impl.h"
 #include "envelope/scalar_codecs.h"
+#include "envelope/transforms/transform_chain.h"
 
 namespace walrelay::envelope {
 namespace {
@@ -46,14 +48,9 @@ struct KeyBytes {
   size_t payload_from = 0;
   size_t payload_size = 0;
   NullMask nulls;
+  std::vector<FieldSpan> spans;  // Of its fields in `bytes`; for transforms only.
 
   std::string_view payload() const { return bytes.view().substr(payload_from, payload_size); }
-};
-
-// One side of the event: a row that is there or is null.
-struct Row {
-  const Tuple* tuple = nullptr;
-  const Tuple* toast_source = nullptr;  // Supplies TOAST values that were not sent.
 };
 
 }  // namespace
@@ -63,7 +60,8 @@ struct Encoder::State {
       : options(std::move(given)),
         heartbeat(*options),
         message(*options),
-        transaction_record(*options) {
+        transaction_record(*options),
+        chain(options->transforms.empty() ? nullptr : std::make_unique<TransformChain>(options)) {
     if (options->compat != Compat::k2_5_0 && options->extended_headers) {
       AddContextHeader("connectorLogicalName", options->topic_prefix);
       AddContextHeader("taskId", options->task_id);
@@ -104,7 +102,12 @@ struct Encoder::State {
     if (!table.has_key()) return absl::OkStatus();
     Buffer& out = key.bytes.Begin(table.key_prefix, table.id);
     key.payload_from = out.size();
-    RETURN_IF_ERROR(Located(AppendRow(out, table.key, row, toast_source, &key.nulls), table));
+    if (chain == nullptr) {
+      RETURN_IF_ERROR(Located(AppendRow(out, table.key, row, toast_source, &key.nulls), table));
+    } else {
+      RETURN_IF_ERROR(
+          Located(AppendRow(out, table.key, row, toast_source, &key.nulls, key.spans), table));
+    }
     key.payload_size = out.size() - key.payload_from;
     if (options->string_keys) {
       key.text = KeyText(table.key_schema, key.payload(), key.nulls, options->key_decimal_numeric);
@@ -119,17 +122,26 @@ struct Encoder::State {
     return options->string_keys ? std::string_view(key.text) : key.bytes.view();
   }
 
+  EncodedKey KeyOfChain(const KeyBytes& key, const TablePlan::Impl& table) const {
+    return {.bytes = KeyOf(key, table),
+            .json = table.has_key() ? key.payload() : std::string_view(),
+            .buffer = key.bytes.view(),
+            .spans = &key.spans};
+  }
+
   // The value of one data record.
-  absl::Status MakeValue(const TablePlan::Impl& table, const Row& before, const Row& after, char op,
-                         const EventContext& context) {
+  absl::Status MakeValue(const TablePlan::Impl& table, const EventRow& before,
+                         const EventRow& after, char op, const EventContext& context) {
     Buffer& out = value.Begin(table.value_prefix, table.id);
     RETURN_IF_ERROR(AppendSide(out, table, before));
     out.append(",\"after\":");
     RETURN_IF_ERROR(AppendSide(out, table, after));
-    return FinishValue(out, table, op, context);
+    spans = {};
+    AppendEnvelopeTail(out, table.source, context, op, transaction_block, *options, spans);
+    return absl::OkStatus();
   }
 
-  absl::Status AppendSide(Buffer& out, const TablePlan::Impl& table, const Row& row) {
+  absl::Status AppendSide(Buffer& out, const TablePlan::Impl& table, const EventRow& row) {
     if (row.tuple == nullptr) {
       out.append("null");
       return absl::OkStatus();
@@ -150,44 +162,11 @@ struct Encoder::State {
     return old_nulls == new_nulls && scratch.view().substr(0, middle) == scratch.view(middle);
   }
 
-  absl::Status FinishValue(Buffer& out, const TablePlan::Impl& table, char op,
-                           const EventContext& context) {
-    out.append(",\"source\":");
-    table.source.Append(out, context);
-    spans = {};
-    const bool later = options->compat != Compat::k2_5_0;
-    if (later) AppendTransaction(out);
-    out.append(",\"op\":\"");
-    out.push_back(op);
-    out.append("\",\"ts_ms\":");
-    AppendVolatile(out, MillisOf(context.now));
-    if (later) {
-      out.append(",\"ts_us\":");
-      AppendVolatile(out, UnixNanos(context.now) / 1000);
-      out.append(",\"ts_ns\":");
-      AppendVolatile(out, UnixNanos(context.now));
-    } else {
-      AppendTransaction(out);
-    }
-    out.append(options->value_schemas ? "}}" : "}");
-    return absl::OkStatus();
-  }
-
-  void AppendVolatile(Buffer& out, int64_t number) {
-    const size_t from = out.size();
-    out.AppendInt(number);
-    spans.Add(from, out.size() - from);
-  }
-
-  void AppendTransaction(Buffer& out) {
-    out.append(",\"transaction\":");
-    out.append(transaction_block);
-  }
-
   // Counts one event and prepares its transaction block: "null" unless metadata is on and a
   // transaction is open.
   void Count(std::string_view collection, const EventContext& context) {
     transaction_block = "null";
+    transaction_place = {};
     if (!options->transaction_metadata || !counts.open || !context.tx_id) return;
     const auto found = std::find_if(counts.tables.begin(), counts.tables.end(),
                                     [&](const auto& table) { return table.first == collection; });
@@ -196,13 +175,30 @@ struct Encoder::State {
                           : counts.tables.emplace_back(collection, 0).second;
     ++order;
     ++counts.total;
+    transaction_place = {
+        .there = true, .total_order = counts.total, .data_collection_order = order};
     transaction_block =
         Cat("{\"id\":\"", TransactionId(context), "\",\"total_order\":", counts.total,
             ",\"data_collection_order\":", order, "}");
   }
 
-  static std::string TransactionId(const EventContext& context) {
-    return Cat(context.tx_id.value_or(0), ":", Number(context.lsn));
+  // Sends one data record, whose key has been made; null: the event has none.
+  absl::Status Emit(const TablePlan::Impl& table, const EventRow& before, const EventRow& after,
+                    char op, const EventContext& context, const KeyBytes* key,
+                    const std::vector<RecordHeader>& headers, RecordSink sink) {
+    if (chain == nullptr) [[likely]] {
+      RETURN_IF_ERROR(MakeValue(table, before, after, op, context));
+      return Send(table, key == nullptr ? std::nullopt : KeyOf(*key, table), headers, sink);
+    }
+    chain->BeginEvent(headers);
+    return chain->Send({.table = table,
+                        .before = before,
+                        .after = after,
+                        .op = op,
+                        .context = context,
+                        .transaction_json = transaction_block,
+                        .transaction = transaction_place},
+                       key == nullptr ? EncodedKey() : KeyOfChain(*key, table), sink);
   }
 
   absl::Status Send(const TablePlan::Impl& table, std::optional<std::string_view> key,
@@ -217,15 +213,21 @@ struct Encoder::State {
     return sink(record);
   }
 
-  absl::Status SendTombstone(const TablePlan::Impl& table, std::optional<std::string_view> key,
+  // Behind the Emit() of a delete.
+  absl::Status SendTombstone(const TablePlan::Impl& table, const KeyBytes& key,
                              const std::vector<RecordHeader>& headers, RecordSink sink) {
     if (!options->tombstones_on_delete) return absl::OkStatus();
+    if (chain != nullptr) return chain->SendTombstone(table, KeyOfChain(key, table), sink);
     Record record;
     record.topic = table.topic;
-    record.key = key;
+    record.key = KeyOf(key, table);
     record.headers = headers.empty() ? nullptr : &headers;
     record.topic_cache = TopicAddress(table);
     return sink(record);
+  }
+
+  absl::Status SendFixed(const FixedRecord& fixed, RecordSink sink) {
+    return chain == nullptr ? sink(fixed.record) : chain->Send(fixed, sink);
   }
 
   // The headers of one half of a key change.
@@ -256,27 +258,24 @@ struct Encoder::State {
                          RecordSink sink) {
     if (options->skipped.remove) return absl::OkStatus();
     Count(table.qualified_name, context);
-    RETURN_IF_ERROR(MakeValue(table, {.tuple = &old_row}, {}, 'd', context));
-    RETURN_IF_ERROR(Send(table, KeyOf(old_key, table), headers, sink));
-    return SendTombstone(table, KeyOf(old_key, table), headers, sink);
+    RETURN_IF_ERROR(Emit(table, {.tuple = &old_row}, {}, 'd', context, &old_key, headers, sink));
+    return SendTombstone(table, old_key, headers, sink);
   }
 
-  absl::Status InsertRow(const TablePlan::Impl& table, const Row& row, char op,
+  absl::Status InsertRow(const TablePlan::Impl& table, const EventRow& row, char op,
                          const EventContext& context, const std::vector<RecordHeader>& headers,
                          RecordSink sink) {
     if (op == 'c' && options->skipped.create) return absl::OkStatus();
     Count(table.qualified_name, context);
-    RETURN_IF_ERROR(MakeValue(table, {}, row, op, context));
-    return Send(table, KeyOf(new_key, table), headers, sink);
+    return Emit(table, {}, row, op, context, &new_key, headers, sink);
   }
 
   absl::Status UpdateRow(const TablePlan::Impl& table, const walrelay::Update& change,
                          const Tuple* old_row, const EventContext& context, RecordSink sink) {
     if (options->skipped.update) return absl::OkStatus();
     Count(table.qualified_name, context);
-    RETURN_IF_ERROR(MakeValue(table, {.tuple = old_row},
-                              {.tuple = &change.new_tuple, .toast_source = old_row}, 'u', context));
-    return Send(table, KeyOf(new_key, table), context_headers, sink);
+    return Emit(table, {.tuple = old_row}, {.tuple = &change.new_tuple, .toast_source = old_row},
+                'u', context, &new_key, context_headers, sink);
   }
 
   std::shared_ptr<const Options> options;
@@ -294,11 +293,13 @@ struct Encoder::State {
   Buffer scratch;
 
   TransactionCounts counts;
+  TransactionPlace transaction_place;
   std::string transaction_block = "null";
 
   HeartbeatRecord heartbeat;
   MessageRecord message;
   TransactionRecord transaction_record;
+  std::unique_ptr<TransformChain> chain;  // Null: records go out as they are.
 };
 
 Encoder::Encoder(std::shared_ptr<const Options> options)
@@ -311,8 +312,9 @@ absl::Status Encoder::Snapshot(const TablePlan& plan, const Tuple& tuple,
   const TablePlan::Impl& table = plan.impl();
   RETURN_IF_ERROR(state.MakeKey(state.new_key, table, tuple, nullptr));
   state.transaction_block = "null";
-  RETURN_IF_ERROR(state.MakeValue(table, {}, {.tuple = &tuple}, 'r', context));
-  return state.Send(table, state.KeyOf(state.new_key, table), state.context_headers, sink);
+  state.transaction_place = {};
+  return state.Emit(table, {}, {.tuple = &tuple}, 'r', context, &state.new_key,
+                    state.context_headers, sink);
 }
 
 absl::Status Encoder::Insert(const TablePlan& plan, const walrelay::Insert& change,
@@ -366,8 +368,7 @@ absl::Status Encoder::Truncate(const TablePlan& plan, const EventContext& contex
   if (state.options->skipped.truncate) return absl::OkStatus();
   const TablePlan::Impl& table = plan.impl();
   state.Count(table.qualified_name, context);
-  RETURN_IF_ERROR(state.MakeValue(table, {}, {}, 't', context));
-  return state.Send(table, std::nullopt, state.context_headers, sink);
+  return state.Emit(table, {}, {}, 't', context, nullptr, state.context_headers, sink);
 }
 
 absl::Status Encoder::Message(const LogicalMessage& message, const EventContext& context,
@@ -386,28 +387,28 @@ absl::Status Encoder::Message(const LogicalMessage& message, const EventContext&
                     std::string_view(hash.data(), static_cast<size_t>(end - hash.data()))),
                 context);
   }
-  return sink(state.message.Make(message, context, state.transaction_block));
+  return state.SendFixed(state.message.Make(message, context, state.transaction_block), sink);
 }
 
 absl::Status Encoder::Heartbeat(WallTime now, RecordSink sink) {
-  return sink(state_->heartbeat.Make(now));
+  return state_->SendFixed(state_->heartbeat.Make(now), sink);
 }
 
 absl::Status Encoder::BeginTransaction(const EventContext& context, RecordSink sink) {
   State& state = *state_;
   if (!state.options->transaction_metadata || state.counts.open) return absl::OkStatus();
   state.counts = {.open = true, .total = 0, .tables = {}};
-  return sink(
-      state.transaction_record.Begin(State::TransactionId(context), context.source_ts_micros));
+  return state.SendFixed(
+      state.transaction_record.Begin(TransactionId(context), context.source_ts_micros), sink);
 }
 
 absl::Status Encoder::EndTransaction(const EventContext& context, RecordSink sink) {
   State& state = *state_;
   if (!state.options->transaction_metadata || !state.counts.open) return absl::OkStatus();
-  const Record record = state.transaction_record.End(State::TransactionId(context),
-                                                     context.source_ts_micros, state.counts);
+  const FixedRecord record =
+      state.transaction_record.End(TransactionId(context), context.source_ts_micros, state.counts);
   state.counts = {};
-  return sink(record);
+  return state.SendFixed(record, sink);
 }
 
 const TransactionCounts& Encoder::transaction() const { return state_->counts; }

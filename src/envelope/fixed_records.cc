@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "envelope/binary_text.h"
+#include "envelope/envelope_tail.h"
 #include "envelope/java_text.h"
 #include "envelope/scalar_codecs.h"
 #include "envelope/topic_names.h"
@@ -54,56 +55,75 @@ int64_t Millis(int64_t micros) { return micros / 1000 - (micros % 1000 < 0 ? 1 :
 
 }  // namespace
 
-RecordBuilder::RecordBuilder(std::string topic, const ConnectSchema& key,
-                             const ConnectSchema& value, const Options& options)
+RecordBuilder::RecordBuilder(std::string topic, ConnectSchema key, ConnectSchema value,
+                             const Options& options)
     : topic_(std::move(topic)),
-      key_prefix_(Prefix(key, options.key_schemas)),
-      value_prefix_(Prefix(value, options.value_schemas)) {}
+      key_schema_(std::move(key)),
+      value_schema_(std::move(value)),
+      string_keys_(options.string_keys),
+      key_prefix_(Prefix(key_schema_, options.key_schemas)),
+      value_prefix_(Prefix(value_schema_, options.value_schemas)) {}
 
-Buffer& RecordBuilder::BeginKey() {
+void RecordBuilder::Begin(std::string_view key_text) {
+  const std::string& name = key_schema_.fields[0].first;
+  key_json_.clear();
+  AppendJsonText(key_json_, key_text);
   key_.clear();
-  key_.append(key_prefix_);
-  return key_;
-}
-
-Buffer& RecordBuilder::BeginValue() {
+  if (string_keys_) {
+    key_.append(Cat("Struct{", name, "=", key_text, "}"));
+  } else {
+    key_.append(Cat(key_prefix_, "{\"", name, "\":"));
+    key_.append(key_json_.view());
+    key_.append(key_prefix_.empty() ? "}" : "}}");
+  }
   value_.clear();
   value_.append(value_prefix_);
+  spans_.clear();
+}
+
+void RecordBuilder::EndField() {
+  if (!spans_.empty()) spans_.back().end = value_.size();
+}
+
+Buffer& RecordBuilder::Field(std::string_view lead) {
+  EndField();
+  value_.push_back(spans_.empty() ? '{' : ',');
+  value_.append(lead);
+  spans_.push_back({.begin = value_.size(), .end = value_.size(), .is_null = false});
   return value_;
 }
 
-Record RecordBuilder::Finish() {
-  if (!key_prefix_.empty()) key_.push_back('}');
-  if (!value_prefix_.empty()) value_.push_back('}');
-  Record record;
-  record.topic = topic_;
-  record.key = key_.view();
-  record.value = value_.view();
-  record.topic_cache = this;
-  return record;
+FixedRecord RecordBuilder::Finish() {
+  EndField();
+  value_.append(value_prefix_.empty() ? "}" : "}}");
+  FixedRecord fixed;
+  fixed.record.topic = topic_;
+  fixed.record.key = key_.view();
+  fixed.record.value = value_.view();
+  fixed.record.topic_cache = this;
+  fixed.key_schema = &key_schema_;
+  fixed.key_json = key_json_.view();
+  fixed.value_schema = &value_schema_;
+  fixed.spans = &spans_;
+  return fixed;
 }
 
 HeartbeatRecord::HeartbeatRecord(const Options& options)
-    : builder_(HeartbeatTopic(options),
+    : name_(options.topic_prefix),
+      builder_(HeartbeatTopic(options),
                Struct("io.debezium.connector.common.ServerNameKey",
                       {{"serverName", PlainSchema("string")}}),
                Struct("io.debezium.connector.common.Heartbeat", {{"ts_ms", PlainSchema("int64")}}),
-               options) {
-  JsonWriter(key_).BeginObject().Key("serverName").String(options.topic_prefix).EndObject();
-}
+               options) {}
 
-Record HeartbeatRecord::Make(WallTime now) {
-  builder_.BeginKey().append(key_);
-  Buffer& value = builder_.BeginValue();
-  value.append("{\"ts_ms\":");
-  const size_t start = value.size();
-  value.AppendInt(MillisOf(now));
-  const size_t size = value.size() - start;
-  value.push_back('}');
-  Record record = builder_.Finish();
-  record.volatile_spans.Add(start, size);
-  record.partition = 0;
-  return record;
+FixedRecord HeartbeatRecord::Make(WallTime now) {
+  builder_.Begin(name_);
+  VolatileSpans spans;
+  AppendVolatileInt(builder_.Field("\"ts_ms\":"), MillisOf(now), spans);
+  FixedRecord fixed = builder_.Finish();
+  fixed.record.volatile_spans = spans;
+  fixed.record.partition = 0;
+  return fixed;
 }
 
 MessageRecord::MessageRecord(const Options& options)
@@ -115,25 +135,16 @@ MessageRecord::MessageRecord(const Options& options)
                       {{"prefix", PlainSchema("string").AsOptional()}}),
                MessageValueSchema(options), options) {}
 
-Record MessageRecord::Make(const LogicalMessage& message, const EventContext& context,
-                           std::string_view transaction) {
-  Buffer& key = builder_.BeginKey();
-  key.append("{\"prefix\":");
-  AppendJsonText(key, message.prefix);
-  key.push_back('}');
-
-  Buffer& value = builder_.BeginValue();
-  value.append("{\"op\":\"m\",\"ts_ms\":");
-  const size_t start = value.size();
-  value.AppendInt(MillisOf(context.now));
-  const size_t size = value.size() - start;
-  value.append(",\"source\":");
-  source_.Append(value, context);
-  if (with_transaction_) {
-    value.append(",\"transaction\":");
-    value.append(transaction);
-  }
-  value.append(",\"message\":{\"prefix\":");
+FixedRecord MessageRecord::Make(const LogicalMessage& message, const EventContext& context,
+                                std::string_view transaction) {
+  builder_.Begin(message.prefix);
+  builder_.Field("\"op\":").append("\"m\"");
+  VolatileSpans spans;
+  AppendVolatileInt(builder_.Field("\"ts_ms\":"), MillisOf(context.now), spans);
+  source_.Append(builder_.Field("\"source\":"), context);
+  if (with_transaction_) builder_.Field("\"transaction\":").append(transaction);
+  Buffer& value = builder_.Field("\"message\":");
+  value.append("{\"prefix\":");
   AppendJsonText(value, message.prefix);
   value.append(",\"content\":\"");
   if (binary_ == BinaryMode::kHex) {
@@ -141,10 +152,12 @@ Record MessageRecord::Make(const LogicalMessage& message, const EventContext& co
   } else {
     AppendBase64(value, message.content, binary_ == BinaryMode::kBase64UrlSafe);
   }
-  value.append("\"}}");
-  Record record = builder_.Finish();
-  record.volatile_spans.Add(start, size);
-  return record;
+  value.append("\"}");
+  FixedRecord fixed = builder_.Finish();
+  fixed.record.volatile_spans = spans;
+  fixed.context = &context;
+  fixed.source = &source_;
+  return fixed;
 }
 
 TransactionRecord::TransactionRecord(const Options& options)
@@ -154,33 +167,27 @@ TransactionRecord::TransactionRecord(const Options& options)
                TransactionValueSchema(), options) {}
 
 void TransactionRecord::BeginRecord(std::string_view status, std::string_view id) {
-  Buffer& key = builder_.BeginKey();
-  key.append("{\"id\":");
-  AppendJsonText(key, id);
-  key.push_back('}');
-  Buffer& value = builder_.BeginValue();
-  value.append("{\"status\":");
-  AppendJsonText(value, status);
-  value.append(",\"id\":");
-  AppendJsonText(value, id);
+  builder_.Begin(id);
+  AppendJsonText(builder_.Field("\"status\":"), status);
+  AppendJsonText(builder_.Field("\"id\":"), id);
 }
 
-Record TransactionRecord::Begin(std::string_view id, int64_t source_ts_micros) {
+FixedRecord TransactionRecord::Begin(std::string_view id, int64_t source_ts_micros) {
   BeginRecord("BEGIN", id);
-  Buffer& value = builder_.value();
-  value.append(",\"event_count\":null,\"data_collections\":null,\"ts_ms\":");
-  value.AppendInt(Millis(source_ts_micros));
-  value.push_back('}');
+  builder_.Field("\"event_count\":").append("null");
+  builder_.Null();
+  builder_.Field("\"data_collections\":").append("null");
+  builder_.Null();
+  builder_.Field("\"ts_ms\":").AppendInt(Millis(source_ts_micros));
   return builder_.Finish();
 }
 
-Record TransactionRecord::End(std::string_view id, int64_t source_ts_micros,
-                              const TransactionCounts& counts) {
+FixedRecord TransactionRecord::End(std::string_view id, int64_t source_ts_micros,
+                                   const TransactionCounts& counts) {
   BeginRecord("END", id);
-  Buffer& value = builder_.value();
-  value.append(",\"event_count\":");
-  value.AppendInt(counts.total);
-  value.append(",\"data_collections\":[");
+  builder_.Field("\"event_count\":").AppendInt(counts.total);
+  Buffer& value = builder_.Field("\"data_collections\":");
+  value.push_back('[');
   std::vector<std::string_view> names;
   for (const auto& [name, count] : counts.tables) names.push_back(name);
   bool first = true;
@@ -193,9 +200,8 @@ Record TransactionRecord::End(std::string_view id, int64_t source_ts_micros,
     value.AppendInt(counts.tables[i].second);
     value.push_back('}');
   }
-  value.append("],\"ts_ms\":");
-  value.AppendInt(Millis(source_ts_micros));
-  value.push_back('}');
+  value.push_back(']');
+  builder_.Field("\"ts_ms\":").AppendInt(Millis(source_ts_micros));
   return builder_.Finish();
 }
 

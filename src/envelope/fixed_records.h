@@ -13,38 +13,57 @@
 #include "envelope/buffer.h"
 #include "envelope/encoder.h"
 #include "envelope/options.h"
+#include "envelope/row_plan.h"
 #include "envelope/source_block.h"
 
 namespace walrelay::envelope {
 
-// A key and a value that are begun with their schema blocks.
+// A record with what transforms want to know of it.
+struct FixedRecord {
+  Record record;
+  const ConnectSchema* key_schema = nullptr;
+  std::string_view key_json;  // Of the one field that each such key has.
+  const ConnectSchema* value_schema = nullptr;
+  const std::vector<FieldSpan>* spans = nullptr;  // Of the value's fields, in record.value.
+  const EventContext* context = nullptr;          // Of what is in its `source`, if it has one.
+  const SourceBlock* source = nullptr;
+};
+
+// A key of one text field and a value, begun with their schema blocks.
 class RecordBuilder {
  public:
-  RecordBuilder(std::string topic, const ConnectSchema& key, const ConnectSchema& value,
-                const Options& options);
+  RecordBuilder(std::string topic, ConnectSchema key, ConnectSchema value, const Options& options);
 
-  Buffer& BeginKey();
-  Buffer& BeginValue();
-  // The value that was begun.
-  Buffer& value() { return value_; }
-  // Closes both.
-  Record Finish();
+  // Begins a record with this key.
+  void Begin(std::string_view key_text);
+  // The next field of the value: its JSON is to be appended; '{' or ',' stands before `lead`.
+  Buffer& Field(std::string_view lead);
+  // The field at hand is null.
+  void Null() { spans_.back().is_null = true; }
+  FixedRecord Finish();
 
  private:
+  void EndField();
+
   std::string topic_;
+  ConnectSchema key_schema_;
+  ConnectSchema value_schema_;
+  bool string_keys_;
   std::string key_prefix_;
   std::string value_prefix_;
   Buffer key_;
+  Buffer key_json_;
   Buffer value_;
+  std::vector<FieldSpan> spans_;
 };
 
 class HeartbeatRecord {
  public:
   explicit HeartbeatRecord(const Options& options);
-  Record Make(WallTime now);
+  FixedRecord Make(WallTime now);
 
  private:
-  std::string key_;
+  std::string name_;
   RecordBuilder builder_;
 };
 
@@ -52,8 +71,8 @@ class MessageRecord {
  public:
   explicit MessageRecord(const Options& options);
   // `transaction`: the JSON of the transaction block (3.6).
-  Record Make(const LogicalMessage& message, const EventContext& context,
-              std::string_view transaction);
+  FixedRecord Make(const LogicalMessage& message, const EventContext& context,
+                   std::string_view transaction);
 
  private:
   const bool with_transaction_;
@@ -65,8 +84,8 @@ class MessageRecord {
 class TransactionRecord {
  public:
   explicit TransactionRecord(const Options& options);
-  Record Begin(std::string_view id, int64_t source_ts_micros);
-  Record End(std::string_view id, int64_t source_ts_micros, const TransactionCounts& counts);
+  FixedRecord Begin(std::string_view id, int64_t source_ts_micros);
+  FixedRecord End(std::string_view id, int64_t source_ts_micros, const TransactionCounts& counts);
 
  private:
   void BeginRecord(std::string_view status, std::string_view id);

@@ -13,6 +13,9 @@
 #include <variant>
 #include <vector>
 
+#include "envelope/name_adjustment.h"
+#include "envelope/transforms/options.h"
+
 namespace walrelay::envelope {
 
 // Which Debezium release is reproduced.
@@ -34,7 +37,6 @@ enum class TimeMode {
 enum class BinaryMode { kBytes, kBase64, kBase64UrlSafe, kHex };
 enum class IntervalMode { kNumeric, kString };
 enum class HstoreMode { kJson, kMap };
-enum class NameAdjustment { kNone, kAvro, kAvroUnicode };
 // event.converting.failure.handling.mode: what happens to a value that cannot be converted.
 enum class ConversionFailure { kWarn, kFail, kSkip };
 
@@ -117,6 +119,9 @@ struct Options {
   bool extended_headers = true;  // extended.headers.enabled; without effect in 2.5
   std::string task_id = "0";
   std::string run_id;  // A version-7 UUID per start, for the runId header
+
+  // Single message transforms, in their order.
+  std::vector<TransformStep> transforms;
 
   // Filters. Empty functions: everything, none.
   std::function<bool(const std::string& schema, const std::string& table,

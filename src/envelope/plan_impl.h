@@ -26,6 +26,7 @@ struct TablePlan::Impl {
   RowPlan key;    // Without columns: the key is null.
   RowPlan value;  // before and after.
   ConnectSchema key_schema;
+  ConnectSchema envelope_schema;
   std::string key_prefix;    // `{"schema":…,"payload":`, or nothing without schemas.
   std::string value_prefix;  // The same, with `{"before":`.
   SourceBlock source;

@@ -61,10 +61,10 @@ absl::Status AppendColumn(Buffer& out, const ColumnPlan& column, const ColumnVal
   return Append(out, column, column.null, "its value is missing", is_null);
 }
 
-}  // namespace
-
-absl::Status AppendRow(Buffer& out, const RowPlan& plan, const Tuple& row, const Tuple* old_row,
-                       NullMask* nulls) {
+// `note` is told of each value; it costs nothing where it does nothing.
+template <class Note>
+absl::Status AppendColumns(Buffer& out, const RowPlan& plan, const Tuple& row, const Tuple* old_row,
+                           NullMask* nulls, Note note) {
   if (nulls != nullptr) nulls->clear();
   if (plan.columns.empty()) out.push_back('{');
   for (const ColumnPlan& column : plan.columns) {
@@ -80,9 +80,25 @@ absl::Status AppendRow(Buffer& out, const RowPlan& plan, const Tuple& row, const
       RETURN_IF_ERROR(AppendColumn(out, column, value, is_null));
     }
     if (nulls != nullptr) nulls->push_back(is_null);
+    note(start, is_null);
   }
   out.push_back('}');
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status AppendRow(Buffer& out, const RowPlan& plan, const Tuple& row, const Tuple* old_row,
+                       NullMask* nulls) {
+  return AppendColumns(out, plan, row, old_row, nulls, [](size_t, bool) {});
+}
+
+absl::Status AppendRow(Buffer& out, const RowPlan& plan, const Tuple& row, const Tuple* old_row,
+                       NullMask* nulls, std::vector<FieldSpan>& spans) {
+  spans.clear();
+  return AppendColumns(out, plan, row, old_row, nulls, [&](size_t start, bool is_null) {
+    spans.push_back({.begin = start, .end = out.size(), .is_null = is_null});
+  });
 }
 
 }  // namespace walrelay::envelope

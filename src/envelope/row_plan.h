@@ -52,9 +52,19 @@ struct RowPlan {
 // equal.
 using NullMask = std::vector<bool>;
 
+// Where a column's value stands in the buffer.
+struct FieldSpan {
+  size_t begin = 0;
+  size_t end = 0;
+  bool is_null = true;  // In Connect's struct.
+};
+
 // Appends the row as a JSON object. `old_row`, if any, supplies TOAST values that the new one
 // lacks. `nulls`, if given, is replaced by the row's mask. FailedPrecondition names the column.
 absl::Status AppendRow(Buffer& out, const RowPlan& plan, const Tuple& row, const Tuple* old_row,
                        NullMask* nulls);
+// The same, and says where each value stands; `spans` is replaced.
+absl::Status AppendRow(Buffer& out, const RowPlan& plan, const Tuple& row, const Tuple* old_row,
+                       NullMask* nulls, std::vector<FieldSpan>& spans);
 
 }  // namespace walrelay::envelope

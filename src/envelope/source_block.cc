@@ -1,7 +1,9 @@
 #include "envelope/source_block.h"
 
 #include <charconv>
+#include <map>
 
+#include "base/check.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "envelope/scalar_codecs.h"
@@ -44,6 +46,25 @@ void AppendOptional(Buffer& out, const std::optional<Number>& value) {
   }
 }
 
+// What follows `"[` of `sequence`.
+void AppendSequence(Buffer& out, const EventContext& context, std::string_view lsn) {
+  if (context.last_commit) {
+    out.append("\\\"");
+    out.AppendInt(Number(*context.last_commit));
+    out.append("\\\",\\\"");
+  } else {
+    out.append("null,\\\"");
+  }
+  out.append(lsn);
+  out.append("\\\"]\"");
+}
+
+template <class Number>
+bool AppendIfThere(Buffer& out, const std::optional<Number>& value) {
+  if (value) out.AppendInt(*value);
+  return value.has_value();
+}
+
 void AppendOrigin(Buffer& out, const EventContext& context) {
   if (!context.origin) return out.append(",\"origin\":null,\"origin_lsn\":null");
   out.append(",\"origin\":");
@@ -64,8 +85,8 @@ ConnectSchema SourceSchema(Compat compat) {
                         : "true,last,false,incremental"}};
   snapshot.default_json = "\"false\"";
 
-  ConnectSchema source =
-      NamedSchema("struct", "io.debezium.connector.postgresql.Source", later ? 1 : 0);
+  ConnectSchema source = NamedSchema("struct", "io.debezium.connector.postgresql.Source",
+                                     later ? 1 : ConnectSchema::kNoVersion);
   source.fields = {{"version", PlainSchema("string")},
                    {"connector", PlainSchema("string")},
                    {"name", PlainSchema("string")},
@@ -106,7 +127,20 @@ SourceBlock::SourceBlock(const Options& options, std::string_view schema, std::s
       // The value is unset in the stream; the converter puts the schema's default there.
       streaming_(
           Cat(",\"snapshot\":", options.value_null_as_default ? "\"false\"" : "null", database_)),
-      table_(Cat(",\"schema\":", Quoted(schema), ",\"table\":", Quoted(table), ",\"txId\":")) {}
+      table_(Cat(",\"schema\":", Quoted(schema), ",\"table\":", Quoted(table), ",\"txId\":")) {
+  const std::map<std::string_view, std::string> constants = {
+      {"version", Quoted(VersionText(options.compat))},
+      {"connector", Quoted("postgresql")},
+      {"name", Quoted(options.topic_prefix)},
+      {"db", Quoted(options.database)},
+      {"schema", Quoted(schema)},
+      {"table", Quoted(table)}};
+  for (const auto& [field, unused] : SourceSchema(options.compat).fields) {
+    const auto constant = constants.find(field);
+    constants_.push_back(constant == constants.end() ? std::string() : constant->second);
+    names_.push_back(field);
+  }
+}
 
 void SourceBlock::Append(Buffer& out, const EventContext& context) const {
   char digits[24];
@@ -123,15 +157,7 @@ void SourceBlock::Append(Buffer& out, const EventContext& context) const {
     out.append(SnapshotText(context.marker));
     out.append(database_);
   }
-  if (context.last_commit) {
-    out.append("\\\"");
-    out.AppendInt(Number(*context.last_commit));
-    out.append("\\\",\\\"");
-  } else {
-    out.append("null,\\\"");
-  }
-  out.append(lsn);
-  out.append("\\\"]\"");
+  AppendSequence(out, context, lsn);
   if (with_origin_) {
     out.append(",\"ts_us\":");
     out.AppendInt(context.source_ts_micros);
@@ -146,6 +172,40 @@ void SourceBlock::Append(Buffer& out, const EventContext& context) const {
   AppendOptional(out, context.xmin);
   if (with_origin_) AppendOrigin(out, context);
   out.push_back('}');
+}
+
+bool SourceBlock::AppendField(Buffer& out, size_t place, const EventContext& context) const {
+  const std::string_view name = names_[place];
+  if (!constants_[place].empty()) {
+    out.append(constants_[place]);
+  } else if (name == "ts_ms") {
+    out.AppendInt(FloorDiv(context.source_ts_micros, 1000));
+  } else if (name == "ts_us") {
+    out.AppendInt(context.source_ts_micros);
+  } else if (name == "ts_ns") {
+    out.AppendInt(context.source_ts_micros * 1000);
+  } else if (name == "snapshot") {
+    out.append(
+        SnapshotText(context.marker));  // Unset in the stream: the default is the converter's.
+    return context.marker != SnapshotMarker::kStreaming;
+  } else if (name == "sequence") {
+    out.append("\"[");
+    AppendSequence(out, context, std::to_string(Number(context.lsn)));
+  } else if (name == "txId") {
+    return AppendIfThere(out, context.tx_id);
+  } else if (name == "lsn") {
+    out.AppendInt(Number(context.lsn));
+  } else if (name == "xmin") {
+    return AppendIfThere(out, context.xmin);
+  } else if (name == "origin") {
+    if (context.origin) AppendJsonText(out, *context.origin);
+    return context.origin.has_value();
+  } else {
+    CHECK(name == "origin_lsn");
+    if (context.origin) out.AppendInt(Number(context.origin_lsn));
+    return context.origin.has_value();
+  }
+  return true;
 }
 
 int64_t MillisOf(WallTime time) { return FloorDiv(UnixNanos(time), 1'000'000); }

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "envelope/buffer.h"
 #include "envelope/connect_schema.h"
@@ -22,6 +23,8 @@ class SourceBlock {
  public:
   SourceBlock(const Options& options, std::string_view schema, std::string_view table);
   void Append(Buffer& out, const EventContext& context) const;
+  // One field, by its place in SourceSchema(), as JSON. False: it is null, and nothing was written.
+  bool AppendField(Buffer& out, size_t place, const EventContext& context) const;
 
  private:
   bool with_origin_;       // 3.6: ts_us, ts_ns, origin, origin_lsn.
@@ -29,6 +32,9 @@ class SourceBlock {
   std::string database_;   // ,"db":…,"sequence":"[
   std::string streaming_;  // The same with the `snapshot` of the stream before it.
   std::string table_;      // ,"schema":…,"table":…,"txId":
+  // Of fields that never change: their JSON. Of others: empty.
+  std::vector<std::string> constants_;
+  std::vector<std::string> names_;  // Of all fields.
 };
 
 // ts_ms, ts_us, ts_ns of a time: numbers of at most 20 digits.

@@ -269,9 +269,8 @@ absl::StatusOr<std::shared_ptr<const TablePlan>> BuildTablePlan(const Relation& 
       RowSchema(impl->value, Cat(impl->topic, ".Value"), options).AsOptional();
   const std::string envelope_name =
       AdjustSchemaName(options.schema_name_adjustment, Cat(impl->topic, ".Envelope"));
-  impl->value_prefix =
-      Prefix(EnvelopeSchema(row, envelope_name, options.compat), options.value_schemas) +
-      "{\"before\":";
+  impl->envelope_schema = EnvelopeSchema(row, envelope_name, options.compat);
+  impl->value_prefix = Prefix(impl->envelope_schema, options.value_schemas) + "{\"before\":";
   return std::make_shared<const TablePlan>(std::move(impl));
 }
 

@@ -178,10 +178,8 @@ TEST(ConfigError, WhatIsNotBuiltIsRefusedByName) {
   EXPECT_THAT(Error("[pipeline]\ndelivery = \"transactional\""),
               HasSubstr("pipeline.delivery = 'transactional' is not built yet; choose one of: "
                         "exactly-once, at-least-once"));
-  EXPECT_THAT(Error(With("transforms = \"unwrap\"")),
-              HasSubstr("source.transforms cannot be honoured: not built yet"));
-  EXPECT_THAT(Error(With("transforms.unwrap.type = \"x\"")),
-              HasSubstr("source.transforms.unwrap.type cannot be"));
+  EXPECT_THAT(Error(With("transforms = \"unwrap\"\n\"transforms.unwrap.type\" = \"x.Y\"")),
+              HasSubstr("source.transforms.unwrap.type: 'x.Y' is not built"));
   EXPECT_THAT(Error(With("signal.data.collection = \"public.s\"")),
               HasSubstr("source.signal.data.collection cannot"));
   EXPECT_THAT(
