@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS walrelay.progress (
   PRIMARY KEY (pipeline, sink, topic, partition)
 );
 
--- Records that could not be applied: why, where from, and their bytes.
+-- Records that could not be applied: why, where from, and their bytes. A row with a parked_key has its later changes
+-- here too, until they are applied (retry_at is set by "walrelay dlq retry") or dropped.
 CREATE TABLE IF NOT EXISTS walrelay.dead_letters (
   id              bigserial   PRIMARY KEY,
   pipeline        text        NOT NULL,
@@ -28,11 +29,19 @@ CREATE TABLE IF NOT EXISTS walrelay.dead_letters (
   kafka_offset    bigint      NOT NULL,
   reason          text        NOT NULL,
   sqlstate        text,
+  source_table    text,
+  parked_key      text,
+  retry_at        timestamptz,
   record_key      bytea,
   record_value    bytea,
   record_headers  json,
   created_at      timestamptz NOT NULL DEFAULT now()
 );
+
+ALTER TABLE walrelay.dead_letters
+  ADD COLUMN IF NOT EXISTS source_table text,
+  ADD COLUMN IF NOT EXISTS parked_key text,
+  ADD COLUMN IF NOT EXISTS retry_at timestamptz;
 
 -- Old rows of key changes whose new row has not come yet: values that were not sent are taken from them.
 CREATE TABLE IF NOT EXISTS walrelay.moved_rows (

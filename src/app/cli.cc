@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/commands/config_commands.h"
+#include "app/commands/dlq_commands.h"
 #include "app/commands/position_commands.h"
 #include "app/commands/position_transfer.h"
 #include "app/commands/publication_commands.h"
@@ -59,6 +60,7 @@ class CommandLine {
     AddPipelineCommands();
     AddSlotCommands();
     AddPublicationCommands();
+    AddDlqCommands();
     AddOtherCommands();
     app_.footer(
         Cat(kExamples, "\n", ExitCodeHelp()));  // Last: commands made after it would inherit it.
@@ -217,6 +219,60 @@ class CommandLine {
     drop->footer("Example: walrelay publication drop public.audit --dry-run");
   }
 
+  void AddDlqCommands() {
+    CLI::App* dlq = AddGroup("dlq", "dead letters: records that lake or target could not take");
+    const auto request = [this] {
+      return DlqRequest{.sink = name_, .id = all_ ? std::nullopt : id_, .consent = consent_};
+    };
+    const auto add_sink = [this](CLI::App* command) {
+      command->add_option("--sink", name_, "lake or target; else both")->type_name("SINK");
+    };
+    // One letter, or all of them: never all by a slip.
+    const auto add_choice = [this](CLI::App* command) {
+      CLI::Option* id = command->add_option("id", id_, "number of the letter, as list shows it");
+      CLI::Option* all = command->add_flag("--all", all_, "all letters");
+      id->excludes(all);
+    };
+    CLI::App* list = Add(*dlq, "list", "what could not be applied, and why",
+                         [this, request](const Config& config) {
+                           return ListLettersCommand(config, console_, request(), json_);
+                         });
+    add_sink(list);
+    AddJson(list);
+
+    CLI::App* show = Add(*dlq, "show", "one letter with its record: shows the row's values",
+                         [this, request](const Config& config) {
+                           return ShowLetterCommand(config, console_, request(), json_);
+                         });
+    show->add_option("id", id_, "number of the letter, as list shows it")->required();
+    add_sink(show);
+    AddJson(show);
+
+    CLI::App* retry = Add(*dlq, "retry", "have letters applied again, each with those of its row",
+                          [this, request](const Config& config) -> absl::Status {
+                            RETURN_IF_ERROR(CheckChoice());
+                            return RetryLettersCommand(config, console_, request());
+                          });
+    add_choice(retry);
+    add_sink(retry);
+    AddDryRun(retry);
+    retry->footer("Example: walrelay dlq retry --all");
+
+    CLI::App* drop = Add(*dlq, "drop", "give letters up, each with those of its row",
+                         [this, request](const Config& config) -> absl::Status {
+                           RETURN_IF_ERROR(CheckChoice());
+                           return DropLettersCommand(config, console_, request());
+                         });
+    add_choice(drop);
+    add_sink(drop);
+    AddConsent(drop);
+    drop->footer("Example: walrelay dlq drop 17 --sink target --dry-run");
+  }
+  absl::Status CheckChoice() const {
+    if (id_ || all_) return absl::OkStatus();
+    return absl::InvalidArgumentError("say which letter is meant: its number, or --all");
+  }
+
   void AddOtherCommands() {
     CLI::App* position = AddGroup("position", "where the pipeline is");
     AddJson(Add(
@@ -280,6 +336,8 @@ class CommandLine {
   std::string to_;
   std::string mode_;
   std::vector<std::string> tables_;
+  std::optional<int64_t> id_;
+  bool all_ = false;
 };
 
 int Fail(Console& console, const absl::Status& status) {

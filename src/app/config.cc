@@ -127,6 +127,7 @@ absl::StatusOr<std::optional<SinkSettings>> FillSink(const Merged& merged, Secti
   const OptionReader reader(section, given);
   SinkSettings sink = {.connection = reader.Text("connection"),
                        .table_format = reader.Text("table.format")};
+  sink.dead_letters_per_minute = reader.Number("dead.letters.per.minute");
   if (section == Section::kLake) sink.raw_payload = reader.Text("raw.payload");
   const std::string_view name = SectionName(section);
   if (sink.connection.empty()) {

@@ -43,6 +43,7 @@ struct SinkSettings {
   std::string connection;                 // A libpq connection string; holds the password.
   std::string table_format = "${table}";  // May hold ${schema} and ${table}.
   std::string raw_payload = "jsonb";      // Lake only: jsonb, json or text.
+  int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
 };
 
 struct AdminSettings {

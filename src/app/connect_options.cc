@@ -148,12 +148,16 @@ constexpr Option kPipeline[] = {
      "how often that record is written"},
 };
 
+constexpr std::string_view kLetters =
+    "records that may go to walrelay.dead_letters in a minute; beyond it the sink stops";
 constexpr std::string_view kTableFormat = "name of a mirror table; may hold ${schema} and ${table}";
 
 constexpr Option kSinks[] = {
     {Section::kLake, "connection", kSecret, "", '-', kHonoured, "",
      "libpq connection string of the lake"},
     {Section::kLake, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},
+    {Section::kLake, "dead.letters.per.minute", kNumber, "100", '-', kHonoured, "0..1000000000",
+     kLetters},
     {Section::kLake, "raw.payload", kEnum, "jsonb", '-', kHonoured, "jsonb|json|text",
      "type of the JSON columns of cdc_raw.cdc_events when it is created: json costs the server "
      "half, "
@@ -161,6 +165,8 @@ constexpr Option kSinks[] = {
     {Section::kTarget, "connection", kSecret, "", '-', kHonoured, "",
      "libpq connection string of the target"},
     {Section::kTarget, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},
+    {Section::kTarget, "dead.letters.per.minute", kNumber, "100", '-', kHonoured, "0..1000000000",
+     kLetters},
 };
 
 constexpr Option kAround[] = {

@@ -15,6 +15,7 @@ constexpr auto kDiscoverEvery = 1s;  // How long a new topic may go unseen.
 constexpr auto kTopicsLimit = 2s;
 constexpr auto kGoneFor = 5s;  // A topic that is missing for as long was deleted.
 constexpr auto kPublishEvery = 1s;
+constexpr auto kRetryEvery = 3s;  // How long a letter that was marked may wait.
 constexpr auto kDashboardEvery = 5s;
 constexpr auto kUnreachableFor = 30s;  // Then the session ends, and the wait is visible.
 
@@ -171,6 +172,7 @@ absl::Status SinkWorker::RunSession() {
 
   SteadyTime discover_at{};
   SteadyTime publish_at{};
+  SteadyTime retry_at{};
   SteadyTime dashboard_at = Clock::now() + kDashboardEvery;
   for (;;) {
     RETURN_IF_ERROR(stop_.Check());
@@ -180,6 +182,10 @@ absl::Status SinkWorker::RunSession() {
       RETURN_IF_ERROR(CheckTopics());
       board_.Set(options_.stage, admin::State::kStreaming, Cat(assigned_.size(), " partitions"));
       discover_at = now + kDiscoverEvery;
+    }
+    if (now >= retry_at) {
+      RETURN_IF_ERROR(sink_->RetryDeadLetters().status());
+      retry_at = now + kRetryEvery;
     }
     RETURN_IF_ERROR(GatherBatch());
     if (!batch_.empty()) RETURN_IF_ERROR(ApplyBatch());

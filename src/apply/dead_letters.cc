@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view kInsert =
     "INSERT INTO walrelay.dead_letters (pipeline, sink, kafka_topic, kafka_partition, "
-    "kafka_offset, reason, record_key, "
-    "record_value, record_headers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    "kafka_offset, reason, record_headers, record_key, record_value, sqlstate, source_table, "
+    "parked_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 std::optional<std::string> Bytea(std::optional<std::string_view> bytes) {
   if (!bytes) return std::nullopt;
@@ -40,16 +40,24 @@ std::string HeadersJson(const std::vector<RecordHeader>& headers) {
 
 }  // namespace
 
-void DeadLetters::Add(const ConsumedRecord& record, std::string_view reason) {
-  log::Warn("topic ", record.topic, " partition ", record.partition, " offset ", record.offset,
-            " goes to walrelay.dead_letters: ", reason);
+void DeadLetters::Add(const ConsumedRecord& record, const Refusal& why) {
+  if (!why.is_follower) {
+    log::Warn("topic ", record.topic, " partition ", record.partition, " offset ", record.offset,
+              " goes to walrelay.dead_letters: ", why.reason);
+  }
+  const auto unless_empty = [](const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
+  };
   letters_.push_back({.topic = std::string(record.topic),
                       .partition = Cat(record.partition),
                       .offset = Cat(record.offset),
-                      .reason = std::string(reason),
+                      .reason = why.reason,
                       .headers = HeadersJson(record.headers),
                       .key = Bytea(record.key),
-                      .value = Bytea(record.value)});
+                      .value = Bytea(record.value),
+                      .sqlstate = unless_empty(why.sqlstate),
+                      .source_table = unless_empty(why.row.table),
+                      .parked_key = unless_empty(why.row.key)});
 }
 
 size_t DeadLetters::bytes() const {
@@ -69,12 +77,13 @@ absl::Status DeadLetters::Queue(PreparedStatements& prepared, StatementQueue& qu
     for (const std::string_view text :
          {std::string_view(pipeline_), std::string_view(sink_), std::string_view(letter.topic),
           std::string_view(letter.partition), std::string_view(letter.offset),
-          std::string_view(letter.reason)}) {
+          std::string_view(letter.reason), std::string_view(letter.headers)}) {
       queue.Add(text);
     }
-    queue.Add(parameter(letter.key));
-    queue.Add(parameter(letter.value));
-    queue.Add(std::string_view(letter.headers));
+    for (const auto* text :
+         {&letter.key, &letter.value, &letter.sqlstate, &letter.source_table, &letter.parked_key}) {
+      queue.Add(parameter(*text));
+    }
   }
   return absl::OkStatus();
 }

@@ -8,17 +8,26 @@
 #include <string_view>
 #include <vector>
 
+#include "apply/parked_keys.h"
 #include "apply/statement_queue.h"
 #include "change/record.h"
 
 namespace walrelay::apply {
+
+// Why a record cannot be applied.
+struct Refusal {
+  std::string reason;
+  std::string sqlstate = {};  // Where the server refused it.
+  RowId row = {};             // Its key is parked.
+  bool is_follower = false;   // It only waits behind another one.
+};
 
 class DeadLetters {
  public:
   DeadLetters(std::string pipeline, std::string sink)
       : pipeline_(std::move(pipeline)), sink_(std::move(sink)) {}
 
-  void Add(const ConsumedRecord& record, std::string_view reason);
+  void Add(const ConsumedRecord& record, const Refusal& why);
   size_t size() const { return letters_.size(); }
   size_t bytes() const;
   absl::Status Queue(PreparedStatements& prepared, StatementQueue& queue);
@@ -28,6 +37,7 @@ class DeadLetters {
   struct Letter {
     std::string topic, partition, offset, reason, headers;
     std::optional<std::string> key, value;  // As bytea input.
+    std::optional<std::string> sqlstate, source_table, parked_key;
   };
   std::string pipeline_;
   std::string sink_;

@@ -39,6 +39,25 @@ absl::Status Transaction::Commit() {
   return connection_.Commit();
 }
 
+absl::Status Transaction::Rollback() {
+  if (!open_) return absl::OkStatus();
+  open_ = false;
+  return connection_.Query("ROLLBACK").status();
+}
+
+absl::Status Transaction::Savepoint() {
+  return connection_.Query("SAVEPOINT walrelay_part").status();
+}
+
+absl::Status Transaction::Release() {
+  return connection_.Query("RELEASE SAVEPOINT walrelay_part").status();
+}
+
+absl::Status Transaction::RollbackToSavepoint() {
+  return connection_.Query("ROLLBACK TO SAVEPOINT walrelay_part; RELEASE SAVEPOINT walrelay_part")
+      .status();
+}
+
 Mirror::Mirror(pg::Connection& connection, const SinkOptions& options, Placeholder placeholder,
                Transaction& transaction, PreparedStatements& prepared)
     : connection_(connection),
@@ -156,9 +175,9 @@ absl::Status Mirror::ChooseKey(const Envelope& envelope, const Fields& row,
 absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& envelope) {
   const SourceTableName source{std::string(envelope.schema), std::string(envelope.table)};
   ASSIGN_OR_RETURN(const std::string name, MirrorTableName(options_.target_table_format, source));
-  const auto [taken, is_new] = taken_.emplace(name, source);
-  if (!is_new && taken->second != source) {
-    const SourceTableName both[] = {taken->second, source};
+  const auto [taken, is_new] = taken_.emplace(name, Taken{source, taken_.size()});
+  if (!is_new && taken->second.source != source) {
+    const SourceTableName both[] = {taken->second.source, source};
     return CheckTableNames(options_.target_table_format, both);
   }
   const bool is_truncate = envelope.op == 't';
@@ -182,7 +201,7 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
   auto table = std::make_unique<Table>(*std::move(shape));
   table->source = source;
   table->what = Cat("table ", table->shape.Describe());
-  table->staging = Cat("walrelay_staging_", taken_.size());
+  table->staging = Cat("walrelay_staging_", taken->second.number);
   table->is_provisional = is_truncate;
   table->has_source_key =
       known != nullptr && !known->identity.empty() && key.fields.size() == known->identity.size();
@@ -265,6 +284,11 @@ void Mirror::Clear() {
   changed_.clear();
   timestamps_.Clear();
   rows_ = bytes_ = incomplete_ = 0;
+}
+
+void Mirror::Forget() {
+  Clear();
+  tables_.clear();
 }
 
 std::string_view Mirror::TimestampText(int64_t micros) {

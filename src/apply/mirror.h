@@ -36,6 +36,11 @@ class Transaction {
   absl::Status Begin();
   bool is_open() const { return open_; }
   absl::Status Commit();
+  absl::Status Rollback();
+  // Within it; may be nested.
+  absl::Status Savepoint();
+  absl::Status Release();
+  absl::Status RollbackToSavepoint();
 
  private:
   pg::Connection& connection_;
@@ -66,6 +71,8 @@ class Mirror {
   absl::Status Write(RowError failed);
 
   void Clear();
+  // After a rollback: tables and columns that were made are gone again. Reads them anew.
+  void Forget();
 
  private:
   using Groups = std::span<const TableBatch::Group>;
@@ -126,8 +133,12 @@ class Mirror {
   ValueText values_;
 
   std::unordered_map<std::string, std::unique_ptr<Table>>
-      tables_;                                              // By schema, NUL, table of the source.
-  std::unordered_map<std::string, SourceTableName> taken_;  // Mirror table → source table.
+      tables_;  // By schema, NUL, table of the source.
+  struct Taken {
+    SourceTableName source;
+    size_t number = 0;
+  };
+  std::unordered_map<std::string, Taken> taken_;  // Mirror table → source table.
   std::vector<Table*> changed_;  // In the order of their first change in the batch.
   std::string lookup_;
   std::vector<Cell> cells_;

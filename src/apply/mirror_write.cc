@@ -194,8 +194,8 @@ absl::Status Mirror::WriteAppends(Table& table, RowError failed) {
 
 absl::Status Mirror::PrepareStaging(Table& table) {
   if (table.staging_version == table.version) return absl::OkStatus();
-  std::string sql = CreateStagingSql(table.shape, table.staging);
-  if (table.staging_version != 0) sql = Cat("DROP TABLE pg_temp.", table.staging, "; ", sql);
+  const std::string sql = Cat("DROP TABLE IF EXISTS pg_temp.", table.staging, "; ",
+                              CreateStagingSql(table.shape, table.staging));
   table.staging_version = table.version;
   return Annotate(connection_.Query(sql).status(),
                   Cat("cannot make a staging table for ", table.shape.Describe()));

@@ -39,11 +39,23 @@ CREATE TABLE walrelay.dead_letters (
   kafka_offset    bigint      NOT NULL,
   reason          text        NOT NULL,
   sqlstate        text,
+  source_table    text,
+  parked_key      text,
+  retry_at        timestamptz,
   record_key      bytea,
   record_value    bytea,
   record_headers  json,
   created_at      timestamptz NOT NULL DEFAULT now()
 ))"},
+    // What versions before it had a table without.
+    {"(SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('walrelay.dead_letters') AND "
+     "attname "
+     "= 'retry_at')",
+     R"(
+ALTER TABLE walrelay.dead_letters
+  ADD COLUMN IF NOT EXISTS source_table text,
+  ADD COLUMN IF NOT EXISTS parked_key text,
+  ADD COLUMN IF NOT EXISTS retry_at timestamptz)"},
     {"to_regclass('walrelay.moved_rows')", R"(
 CREATE TABLE walrelay.moved_rows (
   pipeline      text        NOT NULL,

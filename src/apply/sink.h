@@ -10,8 +10,9 @@
 //   FailedPrecondition  somebody else moved the progress (IsSinkConflict()); a table or row that
 //   cannot be applied: an operator acts
 //   DataLoss            a topic was made anew: its records are not those that were applied
-// Records that cannot be read are no error: they go to walrelay.dead_letters in the same
-// transaction. Not thread-safe: one thread a Sink. Every call ends within the limits set, see
+// Records that cannot be read, and those that the server refuses for what they hold, are no error:
+// they go to walrelay.dead_letters in the same transaction, and the later changes of their rows
+// with them. Not thread-safe: one thread a Sink. Every call ends within the limits set, see
 // SinkOptions. Source: DESIGN.md §2 "Link B", §6.
 #pragma once
 
@@ -55,6 +56,7 @@ struct SinkOptions {
   bool mirror = true;
   bool exclusive = true;  // Hold the lock. Off where several processes share partitions;
                           // compare-and-set still guards.
+  int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
   std::string unavailable_placeholder = "__debezium_unavailable_value";
   SchemalessFormat schemaless;
   std::chrono::milliseconds connect_limit{10'000};
@@ -72,12 +74,15 @@ struct BatchResult {
   int64_t tombstones = 0;
   int64_t repeated = 0;  // Delivered again, and dropped.
   int64_t dead_letters = 0;
+  int64_t refused = 0;  // Of these, those that do not only wait behind another one of their row.
   int64_t incomplete_rows =
       0;              // Written without a value that was never sent and is not known here.
   int64_t bytes = 0;  // Of keys and values applied.
   // "schema.table" of the source, then Debezium's letter: r c u d t m.
   std::map<std::string, std::map<char, int64_t>> events_by_table;
   int64_t newest_source_ts_us = 0;  // Since 1970; 0: none.
+
+  void Add(const BatchResult& other);
 };
 
 class Sink {
@@ -95,6 +100,10 @@ class Sink {
   // applied before is dropped; give the last such record of each partition once after opening, and
   // its fingerprint is compared.
   absl::StatusOr<BatchResult> Apply(std::span<const ConsumedRecord> batch);
+
+  // Applies the dead letters that were marked for it (letter_store.h), and takes notice of those
+  // that are gone. To be called now and then. How many were applied.
+  absl::StatusOr<int64_t> RetryDeadLetters();
 
   // Hash of the last record that was applied of a partition, as RecordFingerprint() makes it;
   // empty: none.

@@ -39,10 +39,9 @@ absl::Status StatementQueue::Run(
     if (first.ok() && !answer.ok()) first = failed(statement.purpose, answer);
     if (connection.is_lost()) return first;
   }
-  const absl::Status synced = connection.PipelineSynced();
-  if (!first.ok()) return first;
-  RETURN_IF_ERROR(synced);
-  return connection.ExitPipeline();
+  RETURN_IF_ERROR(connection.PipelineSynced());
+  RETURN_IF_ERROR(connection.ExitPipeline());  // After a refusal too: what comes next may repair it.
+  return first;
 }
 
 }  // namespace walrelay::apply

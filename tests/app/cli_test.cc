@@ -146,6 +146,10 @@ TEST(Cli, EveryCommandHasHelp) {
                                                           {"position", "show"},
                                                           {"position", "export"},
                                                           {"position", "import"},
+                                                          {"dlq", "list"},
+                                                          {"dlq", "show"},
+                                                          {"dlq", "retry"},
+                                                          {"dlq", "drop"},
                                                           {"config", "check"},
                                                           {"version"}};
   for (std::vector<std::string> command : commands) {
@@ -159,6 +163,7 @@ TEST(Cli, EveryCommandHasHelp) {
 TEST(Cli, DestructiveCommandsTakeYesAndDryRun) {
   for (const std::vector<std::string>& command :
        std::vector<std::vector<std::string>>{{"slot", "drop", "--help"},
+                                             {"dlq", "drop", "--help"},
                                              {"position", "import", "--help"},
                                              {"slot", "advance", "--help"},
                                              {"publication", "drop", "--help"},

@@ -67,6 +67,20 @@ TEST_P(Objects, AreTheSameFromTheFileAndFromTheProgram) {
   EXPECT_EQ(Definitions(*by_file), definitions);
 }
 
+TEST(ObjectsOfAnEarlierVersion, AreBroughtUpToDate) {
+  auto database = Database::Create("WALRELAY_TEST_TARGET", "earlier");
+  if (database == nullptr) GTEST_SKIP() << "set WALRELAY_TEST_TARGET";
+  const auto prepare = [&] {
+    return PrepareObjects(database->connection(), SinkKind::kTarget, RawPayload::kJsonb);
+  };
+  ASSERT_TRUE(prepare().ok());
+  database->All(
+      "ALTER TABLE walrelay.dead_letters DROP COLUMN source_table, DROP COLUMN parked_key, DROP "
+      "COLUMN retry_at");
+  ASSERT_TRUE(prepare().ok());
+  database->All("SELECT source_table, parked_key, retry_at FROM walrelay.dead_letters");
+}
+
 TEST(ObjectsOfALesserRole, NeedNoRightToCreateWhereTheyExist) {
   auto database = Database::Create("WALRELAY_TEST_TARGET", "rights");
   if (database == nullptr) GTEST_SKIP() << "set WALRELAY_TEST_TARGET";

@@ -5,121 +5,15 @@
 #include "apply/sink.h"
 #include "apply/source_catalog.h"
 #include "base/status.h"
-#include "pg/error.h"
-#include "tests/apply/database.h"
-#include "tests/apply/records.h"
+#include "tests/apply/sink_fixture.h"
 
 namespace walrelay::apply {
 namespace {
 
-using testing::Database;
-using testing::Records;
+using testing::BothSizes;
+using testing::kUnsentText;
+using testing::SinkTest;
 
-constexpr std::string_view kUnsentText = R"("__debezium_unavailable_value")";
-
-// Records of public.t (id int primary key, v text, n numeric(10,2)) by default.
-class SinkTest : public ::testing::Test {
- protected:
-  // One pair of databases for all tests, emptied before each.
-  static void SetUpTestSuite() {
-    lake = Database::Create("WALRELAY_TEST_LAKE", "lake");
-    target = Database::Create("WALRELAY_TEST_TARGET", "target");
-  }
-  static void TearDownTestSuite() {
-    lake.reset();
-    target.reset();
-  }
-  void SetUp() override {
-    if (lake == nullptr || target == nullptr)
-      GTEST_SKIP() << "set WALRELAY_TEST_LAKE and WALRELAY_TEST_TARGET";
-    for (Database* database : {lake.get(), target.get()}) database->Empty();
-  }
-
-  SinkOptions Options(SinkKind kind = SinkKind::kTarget) {
-    SinkOptions options;
-    options.connection = (kind == SinkKind::kLake ? lake : target)->options();
-    options.kind = kind;
-    options.pipeline = "test";
-    return options;
-  }
-  std::unique_ptr<Sink> Open(const SinkOptions& options) {
-    auto sink = Sink::Open(options);
-    EXPECT_TRUE(sink.ok()) << Message(sink.status());
-    return sink.ok() ? *std::move(sink) : nullptr;
-  }
-
-  static std::string Schema(std::string_view row_fields) {
-    return Cat(R"({"type":"struct","fields":[{"type":"struct","fields":[)", row_fields,
-               R"(],"optional":true,"field":"after"}],"optional":false})");
-  }
-  static constexpr std::string_view kFields =
-      R"({"type":"int32","optional":false,"field":"id"},{"type":"string","optional":true,"field":"v"},)"
-      R"({"type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2","connect.decimal.precision":"10"},"field":"n"})";
-
-  ConsumedRecord& Event(std::string_view op, std::string_view before, std::string_view after,
-                        std::string_view id) {
-    const std::string key = Cat(
-        R"({"schema":{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"}],"optional":false},"payload":{"id":)",
-        id, "}}");
-    return Keyed(op, before, after,
-                 id == "-" ? std::nullopt : std::optional<std::string_view>(key));
-  }
-  ConsumedRecord& Keyed(std::string_view op, std::string_view before, std::string_view after,
-                        std::optional<std::string_view> key) {
-    const std::string source = Cat(R"({"version":"x","ts_ms":1700000000123,"db":"d","schema":")",
-                                   schema, R"(","table":")", table, R"(","lsn":)", lsn, "}");
-    const std::string value = Cat(R"({"schema":)", Schema(fields), R"(,"payload":{"before":)",
-                                  before, R"(,"after":)", after, R"(,"source":)", source,
-                                  R"(,"op":")", op, R"(","ts_ms":1,"transaction":null}})");
-    ++lsn;
-    return records.Add(Cat("cdc.", schema, ".", table), 0, offset++, key, value);
-  }
-  static std::string Row(std::string_view id, std::string_view v, std::string_view n = "null") {
-    return Cat(R"({"id":)", id, R"(,"v":)", v, R"(,"n":)", n, "}");
-  }
-  void Insert(int id, std::string_view v) { Event("c", "null", Row(Cat(id), v), Cat(id)); }
-  void Delete(int id) {
-    Event("d", Row(Cat(id), "null"), "null", Cat(id));
-    records.Add(Cat("cdc.", schema, ".", table), 0, offset++, Cat(id), std::nullopt);
-  }
-
-  // Applies all records that were made since the last call.
-  absl::StatusOr<BatchResult> Apply(Sink& sink) {
-    const auto batch = std::span(records.all).subspan(applied);
-    applied = records.all.size();
-    return sink.Apply(batch);
-  }
-  BatchResult MustApply(Sink& sink) {
-    auto result = Apply(sink);
-    EXPECT_TRUE(result.ok()) << Message(result.status());
-    return result.ok() ? *result : BatchResult();
-  }
-  std::string Mirror(std::string_view columns = "id, v, n") {
-    return target->All(Cat("SELECT ", columns, " FROM public.t ORDER BY id, v"));
-  }
-
-  static inline std::unique_ptr<Database> lake, target;
-  Records records;
-  size_t applied = 0;
-  int64_t offset = 0;
-  int64_t lsn = 1000;
-  std::string schema = "public";
-  std::string table = "t";
-  std::string fields{kFields};
-};
-
-// Every promise holds for the few statements of a small batch and for the COPY of a large one.
-class BothSizes : public SinkTest, public ::testing::WithParamInterface<bool> {
- protected:
-  // Rows that make a batch large; beyond the keys of the tests.
-  void MaybeMakeLarge() {
-    for (int i = 0; GetParam() && i < 1000; ++i) Insert(100'000 + i, R"("filler")");
-  }
-  std::string MirrorWithoutFillers(std::string_view columns = "id, v, n") {
-    return target->All(
-        Cat("SELECT ", columns, " FROM public.t WHERE v IS DISTINCT FROM 'filler' ORDER BY id, v"));
-  }
-};
 INSTANTIATE_TEST_SUITE_P(Sink, BothSizes, ::testing::Bool(),
                          [](const auto& given) { return given.param ? "large" : "small"; });
 
@@ -409,24 +303,6 @@ TEST_F(SinkTest, LetsOneProcessIn) {
   EXPECT_NE(Open(shared), nullptr);
   first.reset();
   EXPECT_NE(Open(Options()), nullptr);
-}
-
-TEST_F(SinkTest, NamesTheRecordThatTheDatabaseRefusesAndNotItsValue) {
-  auto sink = Open(Options());
-  target->All("CREATE TABLE public.t (id int PRIMARY KEY, v varchar(3), n numeric)");
-  Insert(1, R"("abc")");
-  MustApply(*sink);
-  Insert(2, R"("hunter2")");
-  const auto result = Apply(*sink);
-  ASSERT_FALSE(result.ok());
-  const std::string message(Message(result.status()));
-  EXPECT_NE(message.find("public.t"), std::string::npos) << message;
-  EXPECT_NE(message.find("topic cdc.public.t partition 0 offset 1"), std::string::npos) << message;
-  EXPECT_NE(message.find("22001"), std::string::npos) << message;
-  EXPECT_EQ(message.find("hunter2"), std::string::npos) << message;
-  EXPECT_EQ(pg::SqlStateOf(result.status()), "22001");
-  sink.reset();
-  EXPECT_EQ(target->One("SELECT next_offset FROM walrelay.progress"), "1");
 }
 
 TEST_F(SinkTest, ReportsALostConnection) {

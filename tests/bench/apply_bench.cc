@@ -2,9 +2,13 @@
 // and WALRELAY_TEST_TARGET name servers: their schemas cdc_raw, cdc_processed, public.bench_orders
 // and walrelay are used.
 #include <benchmark/benchmark.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "apply/envelope_reader.h"
@@ -127,7 +131,7 @@ void BM_ReadAndPlan(benchmark::State& state) {
 }
 BENCHMARK(BM_ReadAndPlan)->Arg(5000)->Arg(100);
 
-std::unique_ptr<Sink> OpenSink(SinkKind kind, bool fresh) {
+std::unique_ptr<Sink> OpenSink(SinkKind kind, bool fresh, RawPayload payload = RawPayload::kJsonb) {
   const char* server =
       std::getenv(kind == SinkKind::kLake ? "WALRELAY_TEST_LAKE" : "WALRELAY_TEST_TARGET");
   if (server == nullptr) return nullptr;
@@ -135,19 +139,22 @@ std::unique_ptr<Sink> OpenSink(SinkKind kind, bool fresh) {
   options.connection = *pg::ConnectionOptions::Parse(server);
   options.kind = kind;
   options.pipeline = "bench";
+  options.raw_payload = payload;
+  if (fresh && kind == SinkKind::kLake) {
+    auto connection = pg::Connection::Connect(options.connection);
+    CHECK(connection.ok());
+    CHECK(connection->Query("DROP SCHEMA IF EXISTS cdc_raw CASCADE").ok());
+  }
   auto sink = Sink::Open(options);
   CHECK(sink.ok());
   if (fresh) {
     auto connection = pg::Connection::Connect(options.connection);
     CHECK(connection.ok());
     CHECK(connection->Query("DELETE FROM walrelay.progress WHERE pipeline = 'bench'").ok());
-    CHECK(
-        connection
-            ->Query(
-                kind == SinkKind::kLake
-                    ? "TRUNCATE cdc_raw.cdc_events; DROP TABLE IF EXISTS cdc_processed.bench_orders"
-                    : "DROP TABLE IF EXISTS public.bench_orders")
-            .ok());
+    CHECK(connection
+              ->Query(kind == SinkKind::kLake ? "DROP TABLE IF EXISTS cdc_processed.bench_orders"
+                                              : "DROP TABLE IF EXISTS public.bench_orders")
+              .ok());
     CHECK((*sink)->LoadProgress().ok());
   }
   return *std::move(sink);
@@ -159,49 +166,86 @@ double ThreadCpuSeconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
-// Half inserts, half updates, batches of 5000; returns our CPU seconds.
-double Run(Sink& sink, int batches) {
-  double cpu = 0;
+// CPU of a server's process on this machine; 0 elsewhere.
+double ServerCpuSeconds(int pid) {
+  std::ifstream in(Cat("/proc/", pid, "/stat"));
+  std::string text;
+  std::getline(in, text);
+  std::istringstream fields(text.substr(std::min(text.rfind(')') + 1, text.size())));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0, system = 0;
+  fields >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+struct Cpu {
+  double ours = 0;
+  double server = 0;
+};
+
+// 40 batches of 5000: all inserts, half of them updates, or all updates.
+constexpr int kBatches = 40;
+Cpu Run(Sink& sink, int update_percent) {
+  Cpu cpu;
   int64_t offset = 0;
-  for (int i = 0; i < batches; ++i) {
-    const bool updates = i >= batches / 2;
-    const Batch batch = MakeBatch(5000, (updates ? i - batches / 2 : i) * 5000, offset, updates);
+  const double server = ServerCpuSeconds(sink.backend_pid());
+  const int inserts = kBatches * (100 - update_percent) / 100;
+  for (int i = 0; i < kBatches; ++i) {
+    const bool updates = i >= inserts;
+    const Batch batch = MakeBatch(5000, (updates ? i - inserts : i) * 5000, offset, updates);
     offset += 5000;
     const double before = ThreadCpuSeconds();
     const auto applied = sink.Apply(batch.records);
-    cpu += ThreadCpuSeconds() - before;
+    cpu.ours += ThreadCpuSeconds() - before;
     CHECK(applied.ok());
   }
+  cpu.server = ServerCpuSeconds(sink.backend_pid()) - server;
   return cpu;
 }
 
-// Argument 0: lake alone (raw and mirror), 1: target alone, 2: both at once, a thread each.
+void Report(benchmark::State& state, const Cpu& cpu) {
+  const double rows = static_cast<double>(state.iterations()) * kBatches * 5000;
+  state.counters["rows/s"] = benchmark::Counter(rows, benchmark::Counter::kIsRate);
+  state.counters["our_us/row"] = cpu.ours * 1e6 / rows;
+  state.counters["server_us/row"] = cpu.server * 1e6 / rows;
+}
+
+// Arguments: 0 lake alone (raw and mirror), 1 target alone, 2 both at once, a thread each; the type
+// of the raw payload; percent of updates.
 void BM_Sinks(benchmark::State& state) {
-  constexpr int kBatches = 40;
-  double cpu = 0;
+  const int updates = static_cast<int>(state.range(2));
+  const auto payload = static_cast<RawPayload>(state.range(1));
+  Cpu cpu;
   for (auto _ : state) {
     state.PauseTiming();
-    auto lake = state.range(0) != 1 ? OpenSink(SinkKind::kLake, true) : nullptr;
+    auto lake = state.range(0) != 1 ? OpenSink(SinkKind::kLake, true, payload) : nullptr;
     auto target = state.range(0) != 0 ? OpenSink(SinkKind::kTarget, true) : nullptr;
     if (lake == nullptr && target == nullptr)
       return state.SkipWithError("set WALRELAY_TEST_LAKE and WALRELAY_TEST_TARGET");
     state.ResumeTiming();
-    double lake_cpu = 0;
+    Cpu of_lake;
     std::jthread other([&] {
-      if (lake != nullptr) lake_cpu = Run(*lake, kBatches);
+      if (lake != nullptr) of_lake = Run(*lake, updates);
     });
-    if (target != nullptr) cpu += Run(*target, kBatches);
+    Cpu of_target;
+    if (target != nullptr) of_target = Run(*target, updates);
     other.join();
-    cpu += lake_cpu;
+    cpu.ours += of_lake.ours + of_target.ours;
+    cpu.server += of_lake.server + of_target.server;
   }
-  const double rows = static_cast<double>(state.iterations()) * kBatches * 5000;
-  state.counters["rows/s"] = benchmark::Counter(rows, benchmark::Counter::kIsRate);
-  state.counters["our_cpu_us/row"] = cpu * 1e6 / rows;
+  Report(state, cpu);
 }
 BENCHMARK(BM_Sinks)
-    ->Arg(0)
-    ->Arg(1)
-    ->Arg(2)
+    ->ArgNames({"sink", "payload", "updates"})
+    ->Args({0, 0, 50})
+    ->Args({0, 1, 50})
+    ->Args({0, 2, 50})
+    ->Args({1, 0, 0})
+    ->Args({1, 0, 50})
+    ->Args({1, 0, 100})
+    ->Args({2, 0, 50})
+    ->Args({2, 1, 50})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime()
     ->Iterations(1)

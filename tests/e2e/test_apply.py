@@ -1,4 +1,6 @@
 """What a sink does when somebody else touches its topics or its progress."""
+import json
+
 import harness
 from harness import wait_until
 from test_stops import ends, last_line
@@ -47,3 +49,38 @@ def test_topic_made_anew_while_it_was_away(events):
     events.start("apply")
     assert ends(events, 60) == 43
     assert "made anew" in events.log()
+
+
+def letters(pipeline, *arguments):
+    listed = pipeline.command("dlq", "list", "--json", *arguments)
+    assert listed.returncode == 0, listed.stderr
+    return json.loads(listed.stdout)
+
+
+def test_rows_that_the_target_refuses(events):
+    """They are put aside with their later changes while the others go on, and applied when somebody says so."""
+    run_into_the_target(events)
+    events.target.query("ALTER TABLE public.events ADD CONSTRAINT small CHECK (payload <> 'secret')")
+    events.source.query("INSERT INTO events VALUES (1, 2, 'secret'), (1, 3, 'x')")
+    wait_until("its neighbour", lambda: events.target.query("SELECT 1 FROM public.events WHERE seq = 3"))
+    events.source.query("UPDATE events SET payload = 'later' WHERE seq = 2")
+    events.source.query("INSERT INTO events VALUES (1, 4, 'x')")
+    wait_until("the last row", lambda: events.target.query("SELECT 1 FROM public.events WHERE seq = 4"))
+    assert events.target.query("SELECT seq FROM public.events ORDER BY seq") == [(1,), (3,), (4,)]
+    wait_until("equal lake", lambda: not [line for line in events.differences(["events"]) if "lake" in line])
+
+    found = letters(events)
+    assert [(letter["sink"], letter["table"], letter["sqlstate"]) for letter in found] == [
+        ("target", "public.events", "23514"), ("target", "public.events", "")]
+    assert "secret" not in events.log() and "secret" not in json.dumps(found)
+    shown = events.command("dlq", "show", str(found[0]["id"]), "--sink", "target")
+    assert shown.returncode == 0 and "secret" in shown.stdout
+
+    assert events.command("dlq", "drop", "--all", "--sink", "target").returncode == 3, "nobody said yes"
+    assert events.command("dlq", "retry", str(found[0]["id"])).returncode == 2, "of which sink?"
+    assert events.command("dlq", "retry").returncode == 2, "which one?"
+    events.target.query("ALTER TABLE public.events DROP CONSTRAINT small")
+    assert events.command("dlq", "retry", str(found[0]["id"]), "--sink", "target").returncode == 0
+    events.wait_equal(["events"])
+    wait_until("no letters", lambda: not letters(events))
+    assert events.stop()[0] == 0

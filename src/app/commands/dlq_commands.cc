@@ -1,0 +1,182 @@
+#include "app/commands/dlq_commands.h"
+
+#include <functional>
+
+#include "app/exit_code.h"
+#include "apply/letter_store.h"
+#include "base/json.h"
+#include "pg/connection.h"
+
+namespace walrelay::app {
+namespace {
+
+constexpr int64_t kMostListed = 1000;
+constexpr std::chrono::seconds kConnectLimit{10};
+
+absl::Status SinkError(const absl::Status& status) {
+  return WithExitCode(
+      status, absl::IsUnavailable(status) ? ExitCode::kSinkUnreachable : ExitCode::kSinkRefused);
+}
+
+using Visit = std::function<absl::Status(const std::string& sink, apply::LetterStore& store)>;
+
+// Calls `visit` for each sink that is asked for and has ever been applied to.
+absl::Status ForEachSink(const Config& config, const std::string& wanted, const Visit& visit) {
+  bool any = false;
+  for (const auto& [name, sink] : {std::pair("lake", &config.lake), {"target", &config.target}}) {
+    if (!wanted.empty() && wanted != name) continue;
+    if (!*sink) continue;
+    any = true;
+    auto options = pg::ConnectionOptions::Parse((*sink)->connection);
+    if (!options.ok())
+      return absl::InvalidArgumentError(Cat(name, ".connection: not a libpq string"));
+    options->SetDefault("application_name", "walrelay dlq");
+    options->AddSetting("search_path", "pg_catalog");
+    auto connection = pg::Connection::Connect(*options, kConnectLimit);
+    if (!connection.ok()) return SinkError(Annotate(connection.status(), name));
+    apply::LetterStore store(*connection, config.pipeline.name, name);
+    const auto exists = store.Exists();
+    if (!exists.ok()) return SinkError(exists.status());
+    if (*exists) RETURN_IF_ERROR(SinkError(visit(name, store)));
+  }
+  if (any) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      wanted.empty() ? "neither [lake] nor [target] is configured"
+                     : Cat("there is no sink [", wanted, "]; known are lake, target"));
+}
+
+// A letter's number is its own in each sink only.
+absl::Status CheckOneSink(const Config& config, const DlqRequest& request) {
+  if (!request.id || !request.sink.empty() || !config.lake || !config.target) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("say which letter is meant: --sink lake or --sink target");
+}
+
+void WriteLetter(JsonWriter& json, const std::string& sink, const apply::StoredLetter& letter) {
+  json.BeginObject();
+  json.Key("sink").String(sink);
+  json.Key("id").Int(letter.id);
+  json.Key("created_at").String(letter.created_at);
+  json.Key("topic").String(letter.topic);
+  json.Key("partition").Int(letter.partition);
+  json.Key("offset").Int(letter.offset);
+  json.Key("table").String(letter.source_table);
+  json.Key("sqlstate").String(letter.sqlstate);
+  json.Key("reason").String(letter.reason);
+  json.Key("marked_for_retry").Bool(letter.is_marked);
+  json.EndObject();
+}
+
+std::string LetterCount(int64_t count) { return Cat(count, count == 1 ? " letter" : " letters"); }
+
+}  // namespace
+
+absl::Status ListLettersCommand(const Config& config, Console& console, const DlqRequest& request,
+                                bool json) {
+  TextTable table({"SINK", "ID", "TABLE", "TOPIC", "PARTITION", "OFFSET", "SQLSTATE", "REASON"});
+  std::string text;
+  JsonWriter writer(text);
+  writer.BeginArray();
+  int64_t count = 0;
+  RETURN_IF_ERROR(ForEachSink(
+      config, request.sink,
+      [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
+        ASSIGN_OR_RETURN(const auto letters, store.List(kMostListed));
+        for (const apply::StoredLetter& letter : letters) {
+          ++count;
+          WriteLetter(writer, sink, letter);
+          table.Add(
+              {sink, std::to_string(letter.id), letter.source_table, letter.topic,
+               std::to_string(letter.partition), std::to_string(letter.offset), letter.sqlstate,
+               letter.is_marked ? Cat("(to be tried again) ", letter.reason) : letter.reason});
+        }
+        if (letters.size() == kMostListed) {
+          console.err << Cat(sink, ": the first ", kMostListed, " only\n");
+        }
+        return absl::OkStatus();
+      }));
+  writer.EndArray();
+  if (json) {
+    console.out << text << '\n';
+  } else {
+    console.out << (count == 0 ? std::string("no dead letters\n") : table.ToString());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ShowLetterCommand(const Config& config, Console& console, const DlqRequest& request,
+                               bool json) {
+  RETURN_IF_ERROR(CheckOneSink(config, request));
+  bool found = false;
+  RETURN_IF_ERROR(ForEachSink(
+      config, request.sink,
+      [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
+        ASSIGN_OR_RETURN(const auto letter, store.Read(*request.id));
+        if (!letter) return absl::OkStatus();
+        found = true;
+        if (json) {
+          std::string text;
+          JsonWriter writer(text);
+          WriteLetter(writer, sink, *letter);
+          console.out << text << '\n';
+          return absl::OkStatus();
+        }
+        console.out << AlignedPairs({{"sink", sink},
+                                     {"id", std::to_string(letter->id)},
+                                     {"since", letter->created_at},
+                                     {"record", Cat("topic ", letter->topic, " partition ",
+                                                    letter->partition, " offset ", letter->offset)},
+                                     {"table", letter->source_table},
+                                     {"holds back", letter->parked_key.value_or("nothing")},
+                                     {"sqlstate", letter->sqlstate},
+                                     {"reason", letter->reason},
+                                     {"headers", letter->headers},
+                                     {"key", letter->key.value_or("none")},
+                                     {"value", letter->value.value_or("none")}});
+        return absl::OkStatus();
+      }));
+  if (found) return absl::OkStatus();
+  return absl::InvalidArgumentError(Cat("there is no dead letter ", *request.id));
+}
+
+absl::Status RetryLettersCommand(const Config& config, Console& console,
+                                 const DlqRequest& request) {
+  RETURN_IF_ERROR(CheckOneSink(config, request));
+  return ForEachSink(config, request.sink,
+                     [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
+                       if (!MayProceedUnasked(console, request.consent,
+                                              Cat(sink, ": letters would be applied again"))) {
+                         return absl::OkStatus();
+                       }
+                       ASSIGN_OR_RETURN(const int64_t marked, store.Mark(request.id));
+                       console.out << Cat(
+                           sink, ": ", LetterCount(marked),
+                           " marked; the process that applies this pipeline tries them within "
+                           "seconds, or at its next start\n");
+                       return absl::OkStatus();
+                     });
+}
+
+absl::Status DropLettersCommand(const Config& config, Console& console, const DlqRequest& request) {
+  RETURN_IF_ERROR(CheckOneSink(config, request));
+  return ForEachSink(
+      config, request.sink,
+      [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
+        ASSIGN_OR_RETURN(
+            const bool proceed,
+            MayProceed(
+                console, request.consent,
+                Cat(sink, ": ",
+                    request.id ? Cat("dead letter ", *request.id, " and all others of its row are")
+                               : "all dead letters are",
+                    " deleted; their changes are missing in the mirror until the rows "
+                    "change again")));
+        if (!proceed) return absl::OkStatus();
+        ASSIGN_OR_RETURN(const int64_t dropped, store.Drop(request.id));
+        console.out << Cat(sink, ": ", LetterCount(dropped), " dropped\n");
+        return absl::OkStatus();
+      });
+}
+
+}  // namespace walrelay::app

@@ -1,0 +1,113 @@
+// Dead letters that somebody marked to be tried again: row by row, each row's letters in their
+// order, as if they came from Kafka. What is applied is deleted; the row is free when nothing of it
+// is left.
+#include <algorithm>
+
+#include "apply/row_fault.h"
+#include "apply/sink_state.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "pg/error.h"
+
+namespace walrelay::apply {
+namespace {
+
+constexpr int64_t kLettersAtOnce = 1000;
+
+// Views of the letter, and of header texts in `reader`.
+absl::StatusOr<ConsumedRecord> RecordOf(const StoredLetter& letter, JsonReader& reader) {
+  ConsumedRecord record;
+  record.topic = letter.topic;
+  record.partition = letter.partition;
+  record.offset = letter.offset;
+  if (letter.key) record.key = *letter.key;
+  if (letter.value) record.value = *letter.value;
+  ASSIGN_OR_RETURN(const JsonValue headers, reader.Parse(letter.headers));
+  for (auto it = headers.begin(); it != headers.end(); ++it) {
+    auto part = (*it).begin();
+    RecordHeader header{.name = (*part).text(), .value = std::nullopt};
+    if (++part; (*part).is_string()) header.value = (*part).text();
+    record.headers.push_back(header);
+  }
+  return record;
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> Sink::State::Retry() {
+  ASSIGN_OR_RETURN(const LetterStore::Counts counts, letters.Count());
+  int64_t applied = 0;
+  if (counts.marked != 0) {
+    moves.clear();  // No partition moves.
+    RETURN_IF_ERROR(transaction.Begin());
+    ASSIGN_OR_RETURN(const std::vector<StoredLetter> marked, letters.TakeMarked(kLettersAtOnce));
+    for (size_t begin = 0; begin < marked.size();) {
+      size_t end = begin + 1;
+      const auto is_same_row = [&](const StoredLetter& letter) {
+        return letter.parked_key && letter.parked_key == marked[begin].parked_key &&
+               letter.source_table == marked[begin].source_table;
+      };
+      while (end < marked.size() && is_same_row(marked[end])) ++end;
+      RETURN_IF_ERROR(RetryRow(std::span(marked).subspan(begin, end - begin), applied));
+      begin = end;
+    }
+    RETURN_IF_ERROR(transaction.Commit());
+    log::Info(applied, " of ", marked.size(), " dead letters were applied");
+  }
+  // Others may have been dropped by hand.
+  if (counts.marked != 0 || counts.parked_rows != static_cast<int64_t>(parked.size())) {
+    RETURN_IF_ERROR(ReadParked());
+  }
+  return applied;
+}
+
+absl::Status Sink::State::RetryRow(std::span<const StoredLetter> row, int64_t& applied) {
+  std::vector<int64_t> ids;
+  for (const StoredLetter& letter : row) ids.push_back(letter.id);
+  RETURN_IF_ERROR(transaction.Savepoint());
+  BatchResult result;
+  std::vector<JsonReader> readers(row.size());
+  std::vector<ConsumedRecord> records;
+  for (size_t i = 0; i < row.size(); ++i) {
+    ASSIGN_OR_RETURN(records.emplace_back(), RecordOf(row[i], readers[i]));
+  }
+  absl::Status retried;
+  for (uint32_t i = 0; i < records.size() && retried.ok(); ++i) {
+    Copies copies{.although_parked = true};
+    ASSIGN_OR_RETURN(const bool is_stored, HasRawEvent(records[i]));
+    copies.raw = !is_stored;
+    retried = ReadRecord(records[i], i, copies, result);
+  }
+  std::string reason = row.front().reason;  // Of what still cannot be read.
+  if (retried.ok() && result.dead_letters == 0) {
+    retried = Write(records, false);
+    if (retried.ok()) {
+      Clear();
+      applied += static_cast<int64_t>(ids.size());
+      RETURN_IF_ERROR(letters.Delete(ids));
+      return transaction.Release();
+    }
+  }
+  if (!retried.ok()) {
+    if (!IsRowFault(retried)) return retried;
+    reason = Message(retried);
+  }
+  RETURN_IF_ERROR(transaction.RollbackToSavepoint());
+  RETURN_IF_ERROR(Forget());
+  return letters.Refuse(ids, reason, pg::SqlStateOf(retried));
+}
+
+absl::StatusOr<bool> Sink::State::HasRawEvent(const ConsumedRecord& record) {
+  if (options.kind != SinkKind::kLake || !options.raw) return true;
+  const std::string partition = Cat(record.partition);
+  const std::string offset = Cat(record.offset);
+  const pg::Parameter parameters[] = {record.topic, partition, offset};
+  ASSIGN_OR_RETURN(const pg::Result found,
+                   connection.Execute("SELECT 1 FROM cdc_raw.cdc_events WHERE kafka_topic = $1 AND "
+                                      "kafka_partition = $2::int4 AND kafka_offset = $3::int8",
+                                      parameters));
+  return found.rows() != 0;
+}
+
+}  // namespace walrelay::apply

@@ -1,0 +1,97 @@
+// What a Sink holds, and the steps of a batch. Private to sink*.cc:
+//   sink.cc          opening, the whole batch
+//   sink_batch.cc    records → rows in memory → statements
+//   sink_refused.cc  the record that the server refuses: found, put aside, the rest applied
+//   sink_retry.cc    dead letters that are tried again
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apply/dead_letter_rate.h"
+#include "apply/dead_letters.h"
+#include "apply/envelope_reader.h"
+#include "apply/letter_store.h"
+#include "apply/mirror.h"
+#include "apply/parked_keys.h"
+#include "apply/placeholder.h"
+#include "apply/progress.h"
+#include "apply/raw_events.h"
+#include "apply/sink.h"
+#include "apply/statement_queue.h"
+
+namespace walrelay::apply {
+
+// Members refer to each other: it stays where it was made.
+struct Sink::State {
+  using Batch = std::span<const ConsumedRecord>;
+  using Part = std::span<const uint32_t>;  // Places in the batch.
+
+  SinkOptions options;
+  pg::Connection connection;
+  ProgressTable progress_table;
+  Transaction transaction;
+  PreparedStatements prepared;
+  Mirror mirror;
+  RawEvents raw;
+  DeadLetters dead;
+  LetterStore letters;
+  ParkedKeys parked;
+  DeadLetterRate letter_rate;
+  EnvelopeReader reader;
+  std::map<TopicPartition, PartitionProgress> progress;
+  std::vector<ProgressTable::Statement> moves;  // Of the batch at hand; the first of its transaction.
+  TopicPartition lookup;
+
+  State(SinkOptions given, pg::Connection opened, Placeholder placeholder);
+
+  // What of a batch is new, and where that brings each partition.
+  struct Selection {
+    std::vector<uint32_t> records;
+    std::vector<ProgressStep> steps;
+  };
+  absl::StatusOr<Selection> Select(Batch batch, BatchResult& result);
+  bool Advance(const ConsumedRecord& record, std::map<TopicPartition, size_t>& at,
+               std::vector<ProgressStep>& steps);
+  absl::Status CheckSameTopic(const ConsumedRecord& repeated) const;
+
+  // Which of a record's copies are made.
+  struct Copies {
+    bool raw = true;
+    bool mirror = true;
+    bool although_parked = false;
+  };
+  absl::Status ReadRecord(const ConsumedRecord& record, uint32_t index, const Copies& copies,
+                          BatchResult& result);
+  RowId RowOf(const ConsumedRecord& record, const Envelope& envelope) const;
+  absl::Status ReleaseTruncated(const Envelope& envelope);
+
+  // Writes what was read. With `commit` the batch is at its end.
+  absl::Status Write(Batch batch, bool commit);
+  absl::Status WriteTogether(bool commit, RowError failed);
+  absl::Status WriteLarge(bool commit, RowError failed);
+  absl::Status MoveProgress();
+  absl::Status QueueProgress(StatementQueue& queue);
+
+  absl::StatusOr<BatchResult> ApplyWhole(Batch batch);
+  absl::StatusOr<BatchResult> ApplyWithoutRefused(Batch batch);
+  absl::Status ApplyPart(Batch batch, Part part, BatchResult& result);
+  absl::Status ReadAndWrite(Batch batch, Part part, const Copies& copies, BatchResult& result);
+  absl::Status PutAside(Batch batch, uint32_t index, const absl::Status& why, BatchResult& result);
+  absl::Status CheckRate(const BatchResult& result);
+  void Committed(std::vector<ProgressStep>& steps, const BatchResult& result);
+
+  absl::StatusOr<int64_t> Retry();
+  absl::Status RetryRow(std::span<const StoredLetter> row, int64_t& applied);
+  absl::StatusOr<bool> HasRawEvent(const ConsumedRecord& record);
+
+  absl::Status ReadParked();
+  // Nothing that was read is left.
+  void Clear();
+  // After a rollback: nothing that was made or parked meanwhile either.
+  absl::Status Forget();
+};
+
+}  // namespace walrelay::apply

@@ -1,0 +1,216 @@
+// Records that the server refuses for what they hold, and what becomes of them.
+#include <gtest/gtest.h>
+
+#include "apply/letter_store.h"
+#include "apply/sink.h"
+#include "tests/apply/sink_fixture.h"
+
+namespace walrelay::apply {
+namespace {
+
+using testing::BothSizes;
+using testing::SinkTest;
+
+// A table whose v takes three characters.
+class Refused : public BothSizes {
+ protected:
+  void SetUp() override {
+    BothSizes::SetUp();
+    if (IsSkipped()) return;
+    target->All("CREATE TABLE public.t (id int PRIMARY KEY, v varchar(6), n numeric(10,2))");
+    sink = Open(Options());
+    ASSERT_NE(sink, nullptr);
+  }
+  std::string Letters() {
+    return target->All(
+        "SELECT kafka_offset, sqlstate, source_table, parked_key FROM walrelay.dead_letters ORDER "
+        "BY id");
+  }
+  LetterStore Store() { return {target->connection(), "test", "target"}; }
+  int64_t Retry() {
+    const auto retried = sink->RetryDeadLetters();
+    EXPECT_TRUE(retried.ok()) << Message(retried.status());
+    return retried.value_or(-1);
+  }
+  std::unique_ptr<Sink> sink;
+};
+INSTANTIATE_TEST_SUITE_P(Sink, Refused, ::testing::Bool(),
+                         [](const auto& given) { return given.param ? "large" : "small"; });
+
+TEST_P(Refused, GoToTheDeadLettersAndTheRestIsApplied) {
+  Insert(1, R"("one")");
+  Insert(2, R"("hunter2 is too long")");
+  Insert(3, R"("three")");
+  MaybeMakeLarge();
+  Insert(4, R"("hunter2 too")");
+  Insert(5, R"("five")");
+  const BatchResult result = MustApply(*sink);
+  EXPECT_EQ(result.dead_letters, 2);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|one\n3|three\n5|five");
+  EXPECT_EQ(Letters(),
+            Cat("1|22001|public.t|{\"id\":2}\n", offset - 2, "|22001|public.t|{\"id\":4}"));
+  EXPECT_EQ(target->One("SELECT count(*) FROM walrelay.dead_letters WHERE reason LIKE '%hunter2%'"),
+            "0")
+      << "values are not shown";
+  EXPECT_EQ(target->One("SELECT next_offset FROM walrelay.progress"), Cat(offset));
+  const auto again = sink->Apply(records.all);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->repeated, offset);
+}
+
+TEST_P(Refused, HoldBackTheLaterChangesOfTheirRow) {
+  Insert(1, R"("one")");
+  Insert(2, R"("two")");
+  MustApply(*sink);
+  Event("u", "null", Row("1", R"("much too long")"), "1");
+  Event("u", "null", Row("2", R"("2a")"), "2");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  Event("u", "null", Row("1", R"("1b")"), "1");
+  Event("u", "null", Row("2", R"("2b")"), "2");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|one\n2|2b");
+  // Another process knows it too.
+  sink.reset();
+  sink = Open(Options());
+  Delete(1);
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).refused, 0) << "it only waits";
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|one\n2|2b");
+  EXPECT_EQ(
+      target->One("SELECT count(*) FROM walrelay.dead_letters WHERE parked_key = '{\"id\":1}'"),
+      "3");
+}
+
+TEST_P(Refused, AreAppliedInTheirOrderWhenTheyAreTriedAgain) {
+  Insert(1, R"("one")");
+  MustApply(*sink);
+  Event("u", "null", Row("1", R"("much too long")", R"("MDk=")"), "1");
+  Insert(7, R"("also too long")");
+  Event("u", "null", Row("1", testing::kUnsentText, R"("AA==")"), "1");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  ASSERT_EQ(*Store().Mark(std::nullopt), 3);
+  EXPECT_EQ(Retry(), 0) << "it is still too long";
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|one");
+  EXPECT_EQ(Retry(), 0) << "nothing is marked any more";
+  target->All("ALTER TABLE public.t ALTER COLUMN v TYPE text");
+  const std::string first = target->One("SELECT min(id) FROM walrelay.dead_letters");
+  ASSERT_EQ(*Store().Mark(std::stoll(first)), 2) << "with the other one of its row";
+  EXPECT_EQ(Retry(), 2);
+  EXPECT_EQ(MirrorWithoutFillers(), "1|much too long|0.00");
+  Event("u", "null", Row("1", R"("now free")", R"("AA==")"), "1");
+  Event("u", "null", Row("7", R"("waits")"), "7");
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1);
+  EXPECT_EQ(MirrorWithoutFillers(), "1|now free|0.00");
+  ASSERT_EQ(*Store().Mark(std::nullopt), 2);
+  EXPECT_EQ(Retry(), 2);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|now free\n7|waits");
+  EXPECT_EQ(Letters(), "");
+}
+
+TEST_P(Refused, AreForgottenWhenTheyAreDropped) {
+  Insert(1, R"("much too long")");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  Event("u", "null", Row("1", R"("1b")"), "1");
+  MustApply(*sink);
+  ASSERT_EQ(*Store().Drop(std::stoll(target->One("SELECT max(id) FROM walrelay.dead_letters"))), 2);
+  EXPECT_EQ(Retry(), 0);
+  Event("u", "null", Row("1", R"("1c")"), "1");
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 0);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|1c");
+}
+
+TEST_P(Refused, HoldNothingBackAfterATruncate) {
+  Insert(1, R"("much too long")");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  Event("t", "null", "null", "-");
+  Insert(1, R"("anew")");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|anew");
+  EXPECT_EQ(
+      target->All("SELECT parked_key, reason LIKE '%truncated since' FROM walrelay.dead_letters"),
+      "NULL|t");
+}
+
+TEST_P(Refused, ByATriggerAndByConstraints) {
+  target->All(
+      "ALTER TABLE public.t ADD CHECK (id <> 2), ADD UNIQUE (v); CREATE FUNCTION public.refuse() "
+      "RETURNS "
+      "trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 4 THEN RAISE 'not this one'; END IF; "
+      "RETURN "
+      "NEW; END $$; CREATE TRIGGER refuse BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION "
+      "public.refuse()");
+  for (int id = 1; id <= 5; ++id) Insert(id, Cat("\"", id, "\""));
+  Insert(6, R"("5")");
+  for (int id = 100; GetParam() && id < 1000; ++id) Insert(id, Cat("\"", id, "\""));
+  MustApply(*sink);
+  EXPECT_EQ(target->All("SELECT id FROM public.t WHERE id < 100 ORDER BY id"), "1\n3\n5");
+  EXPECT_EQ(target->All("SELECT sqlstate, parked_key FROM walrelay.dead_letters ORDER BY id"),
+            "23514|{\"id\":2}\nP0001|{\"id\":4}\n23505|{\"id\":6}");
+}
+
+TEST_P(Refused, StopTheSinkWhenTheyAreTooMany) {
+  sink.reset();
+  SinkOptions options = Options();
+  options.dead_letters_per_minute = 3;
+  sink = Open(options);
+  for (int id = 1; id <= 3; ++id) Insert(id, R"("much too long")");
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 3);
+  for (int i = 0; i < 10; ++i) Event("u", "null", Row("1", R"("x")"), "1");
+  EXPECT_EQ(MustApply(*sink).dead_letters, 10) << "what waits behind them does not count";
+  Insert(4, R"("much too long")");
+  MaybeMakeLarge();
+  const int64_t applied_to = offset - static_cast<int64_t>(records.all.size() - applied);
+  const auto result = Apply(*sink);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(Message(result.status()).find("dead.letters.per.minute"), std::string_view::npos);
+  sink.reset();
+  EXPECT_EQ(target->One("SELECT next_offset FROM walrelay.progress"), Cat(applied_to));
+}
+
+TEST_P(Refused, DoNotTakeATableWithThemThatTheBatchMade) {
+  table = "made";
+  Event("c", "null", Row("1", R"("one")"), "1");
+  Event("c", "null", Row("2", R"("two")", R"("f/////////8=")"), "2");  // Beyond numeric(10,2).
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1);
+  EXPECT_EQ(target->All("SELECT id, v FROM public.made WHERE v <> 'filler' ORDER BY id"), "1|one");
+}
+
+TEST_P(Refused, KeepTheirRawEvents) {
+  lake->All(
+      "CREATE SCHEMA cdc_processed; CREATE TABLE cdc_processed.t (id int PRIMARY KEY, v "
+      "varchar(6), n numeric)");
+  auto lake_sink = Open(Options(SinkKind::kLake));
+  Insert(1, R"("much too long")");
+  Insert(2, R"("nul \u0000")");  // jsonb cannot hold it either.
+  Insert(3, R"("three")");
+  MaybeMakeLarge();
+  const auto result = lake_sink->Apply(records.all);
+  ASSERT_TRUE(result.ok()) << Message(result.status());
+  EXPECT_EQ(
+      lake->All("SELECT kafka_offset FROM cdc_raw.cdc_events WHERE kafka_offset < 3 ORDER BY 1"),
+      "0\n2");
+  EXPECT_EQ(lake->All("SELECT kafka_offset, reason LIKE '%not among the raw events%' FROM "
+                      "walrelay.dead_letters ORDER BY 1"),
+            "0|f\n1|t");
+  EXPECT_EQ(lake->All("SELECT id FROM cdc_processed.t WHERE v <> 'filler'"), "3");
+  // What is applied later is not a second event.
+  lake->All("ALTER TABLE cdc_processed.t ALTER COLUMN v TYPE text");
+  LetterStore store(lake->connection(), "test", "lake");
+  ASSERT_EQ(*store.Mark(std::nullopt), 2);
+  EXPECT_EQ(lake_sink->RetryDeadLetters().value_or(-1), 1);
+  EXPECT_EQ(lake->All("SELECT count(*) FROM cdc_raw.cdc_events WHERE kafka_offset < 3"), "2");
+  EXPECT_EQ(lake->All("SELECT id, v FROM cdc_processed.t WHERE id < 3"), "1|much too long");
+}
+
+}  // namespace
+}  // namespace walrelay::apply
