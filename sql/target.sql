@@ -43,6 +43,18 @@ ALTER TABLE walrelay.dead_letters
   ADD COLUMN IF NOT EXISTS parked_key text,
   ADD COLUMN IF NOT EXISTS retry_at timestamptz;
 
+-- Tables that no longer fit and wait for an operator; resume_at is set by "walrelay apply resume".
+CREATE TABLE IF NOT EXISTS walrelay.parked_tables (
+  pipeline     text        NOT NULL,
+  sink         text        NOT NULL,
+  topic        text        NOT NULL,
+  source_table text        NOT NULL,
+  reason       text        NOT NULL,
+  parked_at    timestamptz NOT NULL DEFAULT now(),
+  resume_at    timestamptz,
+  PRIMARY KEY (pipeline, sink, topic)
+);
+
 -- Old rows of key changes whose new row has not come yet: values that were not sent are taken from them.
 CREATE TABLE IF NOT EXISTS walrelay.moved_rows (
   pipeline      text        NOT NULL,

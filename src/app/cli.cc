@@ -4,6 +4,7 @@
 
 #include "app/commands/config_commands.h"
 #include "app/commands/dlq_commands.h"
+#include "app/commands/parked_commands.h"
 #include "app/commands/position_commands.h"
 #include "app/commands/position_transfer.h"
 #include "app/commands/publication_commands.h"
@@ -83,7 +84,8 @@ class CommandLine {
     command->add_option("--set", inputs_.sets, "an option over file and environment; repeatable")
         ->type_name("SECTION.KEY=VALUE")
         ->allow_extra_args(false);
-    command->callback([this, action = std::move(action)] {
+    command->callback([this, command, action = std::move(action)] {
+      if (!command->get_subcommands().empty()) return;  // It is theirs.
       action_ = action;
       if (!file_.empty()) inputs_.file = file_;
     });
@@ -108,7 +110,7 @@ class CommandLine {
 
   void AddPipelineCommands() {
     const auto add = [this](const std::string& name, const std::string& what, Stages stages) {
-      Add(app_, name, what, [this, stages](const Config& config) {
+      return Add(app_, name, what, [this, stages](const Config& config) {
         if (auto status = CheckComplete(config, stages); !status.ok()) return status;
         return run_(config, stages);
       });
@@ -116,7 +118,19 @@ class CommandLine {
     add("run", "capture from PostgreSQL and apply to lake and target, in one process",
         Stages::kAll);
     add("produce", "capture only: PostgreSQL to Kafka", Stages::kCapture);
-    add("apply", "apply only: Kafka to lake and target", Stages::kApply);
+    CLI::App* apply = add("apply", "apply only: Kafka to lake and target", Stages::kApply);
+    const auto add_sink = [this](CLI::App* command) {
+      command->add_option("--sink", name_, "lake or target; else both")->type_name("SINK");
+    };
+    add_sink(
+        Add(*apply, "parked", "tables that wait because they no longer fit their copies",
+            [this](const Config& config) { return ListParkedCommand(config, console_, name_); }));
+    CLI::App* resume = Add(
+        *apply, "resume", "go on with a parked table",
+        [this](const Config& config) { return ResumeTableCommand(config, console_, name_, to_); });
+    resume->add_option("table", to_, "schema.table of the source")->required();
+    add_sink(resume);
+    resume->footer("Example: walrelay apply resume public.orders");
   }
 
   void AddSlotCommands() {
@@ -283,8 +297,9 @@ class CommandLine {
                         [this](const Config& config) {
                           return ExportPositionCommand(config, console_, name_, consent_);
                         });
-    out->add_option("file", name_,
-                    "offset file of Debezium Server to write; without it, Connect's JSON is printed");
+    out->add_option(
+        "file", name_,
+        "offset file of Debezium Server to write; without it, Connect's JSON is printed");
     AddConsent(out);
     out->footer("Example: walrelay position export offsets.dat, before Debezium Server starts");
 

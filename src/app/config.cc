@@ -105,8 +105,8 @@ absl::Status FillPipeline(const Merged& merged, Config& config) {
   const OptionReader reader(Section::kPipeline, given);
   config.pipeline.name = reader.Text("name");
   config.pipeline.compat = reader.Text("compat");
-  config.pipeline.delivery = reader.Enum("delivery") == "at-least-once" ? Delivery::kAtLeastOnce
-                                                                        : Delivery::kExactlyOnce;
+  config.pipeline.delivery =
+      reader.Enum("delivery") == "at-least-once" ? Delivery::kAtLeastOnce : Delivery::kExactlyOnce;
   config.pipeline.accept_topic_mismatch = reader.Enum("topic.mismatch") == "accept";
   config.pipeline.offset_storage_topic = reader.Text("offset.storage.topic");
   config.pipeline.offset_flush_interval = reader.Millis("offset.flush.interval.ms");
@@ -128,6 +128,7 @@ absl::StatusOr<std::optional<SinkSettings>> FillSink(const Merged& merged, Secti
   SinkSettings sink = {.connection = reader.Text("connection"),
                        .table_format = reader.Text("table.format")};
   sink.dead_letters_per_minute = reader.Number("dead.letters.per.minute");
+  sink.park_tables = reader.Text("table.mismatch") == "park";
   if (section == Section::kLake) sink.raw_payload = reader.Text("raw.payload");
   const std::string_view name = SectionName(section);
   if (sink.connection.empty()) {

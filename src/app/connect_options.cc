@@ -150,6 +150,8 @@ constexpr Option kPipeline[] = {
 
 constexpr std::string_view kLetters =
     "records that may go to walrelay.dead_letters in a minute; beyond it the sink stops";
+constexpr std::string_view kMismatch =
+    "what happens when a table no longer fits its copy: it waits and the others go on, or all stop";
 constexpr std::string_view kTableFormat = "name of a mirror table; may hold ${schema} and ${table}";
 
 constexpr Option kSinks[] = {
@@ -158,6 +160,7 @@ constexpr Option kSinks[] = {
     {Section::kLake, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},
     {Section::kLake, "dead.letters.per.minute", kNumber, "100", '-', kHonoured, "0..1000000000",
      kLetters},
+    {Section::kLake, "table.mismatch", kEnum, "park", '-', kHonoured, "park|stop", kMismatch},
     {Section::kLake, "raw.payload", kEnum, "jsonb", '-', kHonoured, "jsonb|json|text",
      "type of the JSON columns of cdc_raw.cdc_events when it is created: json costs the server "
      "half, "
@@ -167,6 +170,7 @@ constexpr Option kSinks[] = {
     {Section::kTarget, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},
     {Section::kTarget, "dead.letters.per.minute", kNumber, "100", '-', kHonoured, "0..1000000000",
      kLetters},
+    {Section::kTarget, "table.mismatch", kEnum, "park", '-', kHonoured, "park|stop", kMismatch},
 };
 
 constexpr Option kAround[] = {

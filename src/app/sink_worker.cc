@@ -15,7 +15,7 @@ constexpr auto kDiscoverEvery = 1s;  // How long a new topic may go unseen.
 constexpr auto kTopicsLimit = 2s;
 constexpr auto kGoneFor = 5s;  // A topic that is missing for as long was deleted.
 constexpr auto kPublishEvery = 1s;
-constexpr auto kRetryEvery = 3s;  // How long a letter that was marked may wait.
+constexpr auto kRetryEvery = 3s;  // How long an operator's wish may go unseen.
 constexpr auto kDashboardEvery = 5s;
 constexpr auto kUnreachableFor = 30s;  // Then the session ends, and the wait is visible.
 
@@ -56,7 +56,7 @@ absl::Status SinkWorker::AssignNewTopics() {
   ASSIGN_OR_RETURN(const auto topics, topics_->List());
   std::map<TopicPartition, int64_t> added;
   for (const auto& [topic, partitions] : topics) {
-    if (!options_.is_data_topic(topic)) continue;
+    if (!options_.is_data_topic(topic) || parked_.contains(topic)) continue;
     std::vector<int64_t> oldest;  // By partition; asked for when there is a new one.
     for (int32_t p = 0; p < partitions; ++p) {
       const TopicPartition partition{topic, p};
@@ -92,6 +92,34 @@ absl::Status SinkWorker::CheckTopics() {
   return WithExitCode(found, ExitCode::kRecordsGone);
 }
 
+// What operators asked for. A table that goes on is read again from where it was parked: in a new
+// session.
+absl::Status SinkWorker::Attend() {
+  ASSIGN_OR_RETURN(const apply::Sink::Attended attended, sink_->Attend());
+  if (attended.resumed == 0) return absl::OkStatus();
+  return absl::AbortedError(Cat("going on with ", attended.resumed, " parked topics"));
+}
+
+// What a parked topic has read ahead is dropped by the sink; no more is fetched.
+absl::Status SinkWorker::PauseParked() {
+  const auto parked = sink_->ParkedTopics();
+  if (parked.size() == parked_.size()) return absl::OkStatus();
+  for (const auto& [partition, next] : assigned_) {
+    if (parked.contains(partition.topic) && !parked_.contains(partition.topic))
+      RETURN_IF_ERROR(consumer_->Pause(partition));
+  }
+  parked_ = parked;
+  ShowState();
+  return absl::OkStatus();
+}
+
+void SinkWorker::ShowState() {
+  std::string text = Cat(assigned_.size(), " partitions");
+  for (const auto& [topic, reason] : parked_)
+    text += Cat("; topic ", topic, " is parked: ", reason);
+  board_.Set(options_.stage, admin::State::kStreaming, text);
+}
+
 absl::Status SinkWorker::GatherBatch() {
   batch_.clear();
   size_t bytes = 0;
@@ -111,6 +139,7 @@ absl::Status SinkWorker::ApplyBatch() {
   for (const kafka::ConsumedMessage& message : batch_) records_.push_back(message.record());
   const auto begun = Clock::now();
   ASSIGN_OR_RETURN(const apply::BatchResult result, sink_->Apply(records_));
+  RETURN_IF_ERROR(PauseParked());
   counters_.batch_duration.Observe(std::chrono::duration<double>(Clock::now() - begun).count());
   Count(result);
   // Messages come in runs of one partition: only the last of a run says where it is.
@@ -119,7 +148,8 @@ absl::Status SinkWorker::ApplyBatch() {
     const bool run_ends = i + 1 == records_.size() ||
                           records_[i + 1].partition != record.partition ||
                           records_[i + 1].topic != record.topic;
-    if (run_ends) assigned_[{std::string(record.topic), record.partition}] = record.offset + 1;
+    if (run_ends && !parked_.contains(std::string(record.topic)))
+      assigned_[{std::string(record.topic), record.partition}] = record.offset + 1;
   }
   return absl::OkStatus();
 }
@@ -168,6 +198,7 @@ absl::Status SinkWorker::RunSession() {
   ASSIGN_OR_RETURN(consumer_, kafka::Consumer::Open(options_.kafka, options_.group));
   assigned_.clear();
   topic_gone_since_.reset();
+  parked_ = sink_->ParkedTopics();
   counters_.connected = connected_before_ = true;
 
   SteadyTime discover_at{};
@@ -180,11 +211,11 @@ absl::Status SinkWorker::RunSession() {
     if (now >= discover_at) {
       RETURN_IF_ERROR(AssignNewTopics());
       RETURN_IF_ERROR(CheckTopics());
-      board_.Set(options_.stage, admin::State::kStreaming, Cat(assigned_.size(), " partitions"));
+      ShowState();
       discover_at = now + kDiscoverEvery;
     }
     if (now >= retry_at) {
-      RETURN_IF_ERROR(sink_->RetryDeadLetters().status());
+      RETURN_IF_ERROR(Attend());
       retry_at = now + kRetryEvery;
     }
     RETURN_IF_ERROR(GatherBatch());

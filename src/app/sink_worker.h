@@ -49,6 +49,9 @@ class SinkWorker {
   absl::Status RunSession();
   absl::Status AssignNewTopics();
   absl::Status CheckTopics();
+  absl::Status Attend();
+  absl::Status PauseParked();
+  void ShowState();
   int64_t StartOffset(const TopicPartition& partition, int64_t oldest) const;
   absl::Status GatherBatch();
   absl::Status ApplyBatch();
@@ -68,6 +71,7 @@ class SinkWorker {
   std::map<TopicPartition, int64_t> progress_;  // As the sink had it at the start.
   std::map<TopicPartition, int64_t> assigned_;  // The next offset of every partition that is read.
   std::optional<SteadyTime> topic_gone_since_;
+  std::map<std::string, std::string> parked_;  // Topics that wait for an operator, and why.
   std::vector<kafka::ConsumedMessage> batch_;
   std::vector<ConsumedRecord> records_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apply/raw_events.h"
+#include "apply/table_fault.h"
 #include "apply/table_name.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -69,6 +70,11 @@ Mirror::Mirror(pg::Connection& connection, const SinkOptions& options, Placehold
       values_(options.schemaless) {}
 
 absl::Status Mirror::Add(const Envelope& envelope, uint32_t record) {
+  const absl::Status added = AddRow(envelope, record);
+  return added.ok() ? added : WithTable(added, Cat(envelope.schema, ".", envelope.table));
+}
+
+absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
   ASSIGN_OR_RETURN(Table * table, Find(envelope));
   if (table == nullptr) return absl::OkStatus();
   if (!table->is_changed) {
@@ -200,6 +206,7 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
   }
   auto table = std::make_unique<Table>(*std::move(shape));
   table->source = source;
+  table->full_name = Cat(source.schema, ".", source.table);
   table->what = Cat("table ", table->shape.Describe());
   table->staging = Cat("walrelay_staging_", taken->second.number);
   table->is_provisional = is_truncate;
@@ -234,7 +241,7 @@ absl::Status Mirror::CheckKey(const Table& table, const Envelope& envelope) cons
   return absl::FailedPreconditionError(Cat(table.what,
                                            ": the key of its records has changed; rename or drop "
                                            "the table here, or give it a unique index on ",
-                                           "the new key, and start again"));
+                                           "the new key"));
 }
 
 absl::Status Mirror::ReadRow(Table& table, RowMapping& mapping, JsonValue object,

@@ -57,7 +57,8 @@ class Mirror {
   Mirror(pg::Connection& connection, const SinkOptions& options, Placeholder placeholder,
          Transaction& transaction, PreparedStatements& prepared);
 
-  // A row event or truncate. DataLoss: the record's fault; nothing of it was taken.
+  // A row event or truncate. DataLoss: the record's fault; nothing of it was taken. Other errors,
+  // as those of MakePlans(), Queue() and Write(), are marked with the table (table_fault.h).
   absl::Status Add(const Envelope& envelope, uint32_t record);
 
   // Sets how each table is written; reads what moved rows need. Then:
@@ -84,6 +85,7 @@ class Mirror {
     RowMapping key;
     TableBatch batch;
     TableBatch::Plan plan;
+    std::string full_name;         // Of the source: "public.orders".
     std::string what;              // For errors: "table public.orders".
     std::string staging;           // Its temporary table.
     uint64_t staging_version = 0;  // The shape that was made for; 0: none.
@@ -96,6 +98,7 @@ class Mirror {
     explicit Table(MirrorTable made) : shape(std::move(made)), batch(shape.key) {}
   };
 
+  absl::Status AddRow(const Envelope& envelope, uint32_t record);
   absl::StatusOr<Table*> Find(const Envelope& envelope);
   absl::StatusOr<std::unique_ptr<Table>> Open(const Envelope& envelope);
   static absl::Status ChooseKey(const Envelope& envelope, const Fields& row,

@@ -1,6 +1,7 @@
 // The writing half of Mirror: plans into statements.
 #include "apply/mirror.h"
 #include "apply/raw_events.h"
+#include "apply/table_fault.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "pg/copy_text.h"
@@ -48,7 +49,7 @@ absl::Status Mirror::MakePlans() {
     } else {
       table->plan = table->batch.MakePlan();
       if (table->plan.has_moves()) {
-        RETURN_IF_ERROR(MoveRows(*table));
+        RETURN_IF_ERROR(WithTable(MoveRows(*table), table->full_name));
         table->plan = table->batch.MakePlan();
       }
       rows_ += table->plan.Load(0).rows();
@@ -60,7 +61,8 @@ absl::Status Mirror::MakePlans() {
 }
 
 absl::Status Mirror::Queue(StatementQueue& queue) {
-  for (Table* table : changed_) RETURN_IF_ERROR(QueueTable(*table, queue));
+  for (Table* table : changed_)
+    RETURN_IF_ERROR(WithTable(QueueTable(*table, queue), table->full_name));
   return absl::OkStatus();
 }
 
@@ -69,7 +71,7 @@ absl::Status Mirror::QueueTable(Table& table, StatementQueue& queue) {
   if (truncates) {
     ASSIGN_OR_RETURN(const std::string* name,
                      prepared_.Name(Cat("TRUNCATE TABLE ", table.shape.quoted)));
-    queue.Begin(*name, {.what = table.what});
+    queue.Begin(*name, {.what = table.what, .source_table = table.full_name});
   }
   if (!table.batch.has_key()) return QueueAppends(table, queue);
   return QueueChanges(table, table.plan.upserts, queue);
@@ -80,7 +82,9 @@ absl::Status Mirror::QueueChanges(Table& table, Groups groups, StatementQueue& q
   if (!table.plan.deletes.empty()) {
     ASSIGN_OR_RETURN(const std::string* name, prepared_.Name(DeleteRowSql(table.shape)));
     for (const uint32_t index : table.plan.deletes) {
-      queue.Begin(*name, {.what = table.what, .record = table.batch.entry(index).record});
+      queue.Begin(*name, {.what = table.what,
+                          .source_table = table.full_name,
+                          .record = table.batch.entry(index).record});
       for (const uint16_t column : table.shape.key)
         queue.Add(ParameterOf(table.batch.cell(index, column)));
     }
@@ -90,7 +94,8 @@ absl::Status Mirror::QueueChanges(Table& table, Groups groups, StatementQueue& q
                      prepared_.Name(UpsertRowSql(table.shape, group.columns)));
     for (const uint32_t index : group.entries) {
       const TableBatch::Entry& entry = table.batch.entry(index);
-      queue.Begin(*name, {.what = table.what, .record = entry.record});
+      queue.Begin(*name,
+                  {.what = table.what, .source_table = table.full_name, .record = entry.record});
       for (const uint16_t column : group.columns)
         queue.Add(ParameterOf(table.batch.cell(index, column)));
       queue.Add(std::string_view(&entry.op, 1));
@@ -110,7 +115,8 @@ absl::Status Mirror::QueueAppends(Table& table, StatementQueue& queue) {
     const std::string sql = entry.is_delete ? DeleteWholeRowSql(table.shape, columns)
                                             : UpsertRowSql(table.shape, columns);
     ASSIGN_OR_RETURN(const std::string* name, prepared_.Name(sql));
-    queue.Begin(*name, {.what = table.what, .record = entry.record});
+    queue.Begin(*name,
+                {.what = table.what, .source_table = table.full_name, .record = entry.record});
     for (const uint16_t column : columns) queue.Add(ParameterOf(table.batch.cell(index, column)));
     if (entry.is_delete) continue;
     queue.Add(std::string_view(&entry.op, 1));
@@ -120,7 +126,8 @@ absl::Status Mirror::QueueAppends(Table& table, StatementQueue& queue) {
 }
 
 absl::Status Mirror::Write(RowError failed) {
-  for (Table* table : changed_) RETURN_IF_ERROR(WriteTable(*table, failed));
+  for (Table* table : changed_)
+    RETURN_IF_ERROR(WithTable(WriteTable(*table, failed), table->full_name));
   return absl::OkStatus();
 }
 

@@ -56,6 +56,17 @@ ALTER TABLE walrelay.dead_letters
   ADD COLUMN IF NOT EXISTS source_table text,
   ADD COLUMN IF NOT EXISTS parked_key text,
   ADD COLUMN IF NOT EXISTS retry_at timestamptz)"},
+    {"to_regclass('walrelay.parked_tables')", R"(
+CREATE TABLE walrelay.parked_tables (
+  pipeline     text        NOT NULL,
+  sink         text        NOT NULL,
+  topic        text        NOT NULL,
+  source_table text        NOT NULL,
+  reason       text        NOT NULL,
+  parked_at    timestamptz NOT NULL DEFAULT now(),
+  resume_at    timestamptz,
+  PRIMARY KEY (pipeline, sink, topic)
+))"},
     {"to_regclass('walrelay.moved_rows')", R"(
 CREATE TABLE walrelay.moved_rows (
   pipeline      text        NOT NULL,

@@ -3,6 +3,7 @@
 #include "apply/objects.h"
 #include "apply/row_fault.h"
 #include "apply/sink_state.h"
+#include "apply/table_fault.h"
 #include "apply/table_name.h"
 #include "base/crash_point.h"
 #include "base/log.h"
@@ -61,6 +62,7 @@ Sink::State::State(SinkOptions given, pg::Connection opened, Placeholder placeho
       prepared(connection),
       mirror(connection, options, std::move(placeholder), transaction, prepared),
       dead(options.pipeline, std::string(SinkName(options.kind))),
+      parked_tables(connection, options.pipeline, std::string(SinkName(options.kind))),
       letters(connection, options.pipeline, std::string(SinkName(options.kind))),
       letter_rate(options.dead_letters_per_minute) {}
 
@@ -82,6 +84,8 @@ absl::StatusOr<std::unique_ptr<Sink>> Sink::Open(SinkOptions options) {
   if (state->options.exclusive) RETURN_IF_ERROR(state->progress_table.Lock(state->connection));
   std::unique_ptr<Sink> sink(new Sink(std::move(state)));
   RETURN_IF_ERROR(sink->LoadProgress().status());
+  RETURN_IF_ERROR(sink->state_->parked_tables.Resume().status());
+  RETURN_IF_ERROR(sink->state_->ReadParkedTables());
   RETURN_IF_ERROR(sink->state_->ReadParked());
   if (!sink->state_->parked.empty()) {
     log::Warn(SinkName(sink->state_->options.kind), ": ", sink->state_->parked.size(),
@@ -107,14 +111,38 @@ std::string_view Sink::LastFingerprint(const TopicPartition& partition) const {
 int Sink::backend_pid() const { return state_->connection.backend_pid(); }
 
 absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
-  absl::StatusOr<BatchResult> applied = state_->ApplyWhole(batch);
+  for (;;) {
+    absl::StatusOr<BatchResult> applied = state_->ApplyRows(batch);
+    if (applied.ok()) return applied;
+    const std::optional<std::string> table = FaultyTable(applied.status());
+    if (!table || !state_->options.park_tables) return applied;
+    ASSIGN_OR_RETURN(const bool parked,
+                     state_->ParkTable(batch, *table, Message(applied.status())));
+    if (!parked) return applied;
+  }
+}
+
+absl::StatusOr<BatchResult> Sink::State::ApplyRows(Batch batch) {
+  absl::StatusOr<BatchResult> applied = ApplyWhole(batch);
   if (applied.ok() || !IsRowFault(applied.status())) return applied;
   log::Info("looking for the record that was refused, in a batch of ", batch.size(), ": ",
             Message(applied.status()));
-  return state_->ApplyWithoutRefused(batch);
+  return ApplyWithoutRefused(batch);
 }
 
-absl::StatusOr<int64_t> Sink::RetryDeadLetters() { return state_->Retry(); }
+std::map<std::string, std::string> Sink::ParkedTopics() const {
+  std::map<std::string, std::string> topics;
+  for (const auto& [topic, table] : state_->parked_topics) topics[topic] = table.reason;
+  return topics;
+}
+
+absl::StatusOr<Sink::Attended> Sink::Attend() {
+  Attended attended;
+  ASSIGN_OR_RETURN(attended.letters, state_->Retry());
+  ASSIGN_OR_RETURN(attended.resumed, state_->parked_tables.Resume());
+  if (attended.resumed != 0) RETURN_IF_ERROR(state_->ReadParkedTables());
+  return attended;
+}
 
 absl::StatusOr<BatchResult> Sink::State::ApplyWhole(Batch batch) {
   BatchResult result;

@@ -57,6 +57,7 @@ struct SinkOptions {
   bool exclusive = true;  // Hold the lock. Off where several processes share partitions;
                           // compare-and-set still guards.
   int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
+  bool park_tables = true;                // Off: a table that no longer fits stops the sink.
   std::string unavailable_placeholder = "__debezium_unavailable_value";
   SchemalessFormat schemaless;
   std::chrono::milliseconds connect_limit{10'000};
@@ -101,9 +102,18 @@ class Sink {
   // its fingerprint is compared.
   absl::StatusOr<BatchResult> Apply(std::span<const ConsumedRecord> batch);
 
-  // Applies the dead letters that were marked for it (letter_store.h), and takes notice of those
-  // that are gone. To be called now and then. How many were applied.
-  absl::StatusOr<int64_t> RetryDeadLetters();
+  // Topics that are not applied until somebody resumes their table; their records are dropped, and
+  // their progress stays. Why, by topic.
+  std::map<std::string, std::string> ParkedTopics() const;
+
+  // Does what operators have asked for. To be called now and then. Applies the dead letters that
+  // were marked for it (letter_store.h): how many. Resumes tables: then their topics are to be read
+  // again from LoadProgress() on.
+  struct Attended {
+    int64_t letters = 0;
+    int64_t resumed = 0;
+  };
+  absl::StatusOr<Attended> Attend();
 
   // Hash of the last record that was applied of a partition, as RecordFingerprint() makes it;
   // empty: none.

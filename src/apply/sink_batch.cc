@@ -3,6 +3,7 @@
 
 #include "apply/decimal.h"
 #include "apply/sink_state.h"
+#include "apply/table_fault.h"
 #include "base/crash_point.h"
 #include "base/status.h"
 
@@ -21,6 +22,7 @@ absl::StatusOr<Sink::State::Selection> Sink::State::Select(Batch batch, BatchRes
   std::map<TopicPartition, size_t> at;
   for (uint32_t index = 0; index < batch.size(); ++index) {
     const ConsumedRecord& record = batch[index];
+    if (IsParked(record.topic)) continue;
     if (!Advance(record, at, selection.steps)) {
       RETURN_IF_ERROR(CheckSameTopic(record));
       ++result.repeated;
@@ -140,8 +142,10 @@ absl::Status Sink::State::ReleaseTruncated(const Envelope& envelope) {
 
 absl::Status Sink::State::Write(Batch batch, bool commit) {
   const auto failed = [&](const StatementQueue::Purpose& purpose,
-                          const absl::Status& error) -> absl::Status {
-    if (purpose.moves_progress) return ProgressTable::MoveError(error);
+                          const absl::Status& cause) -> absl::Status {
+    if (purpose.moves_progress) return ProgressTable::MoveError(cause);
+    const absl::Status error =
+        purpose.source_table.empty() ? cause : WithTable(cause, purpose.source_table);
     if (purpose.record == StatementQueue::kNoRecord)
       return Annotate(error, Cat("cannot write to ", purpose.what));
     const ConsumedRecord& record = batch[purpose.record];

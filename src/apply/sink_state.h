@@ -2,6 +2,7 @@
 //   sink.cc          opening, the whole batch
 //   sink_batch.cc    records → rows in memory → statements
 //   sink_refused.cc  the record that the server refuses: found, put aside, the rest applied
+//   sink_parked.cc   the table that no longer fits: its topics wait, the others go on
 //   sink_retry.cc    dead letters that are tried again
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "apply/letter_store.h"
 #include "apply/mirror.h"
 #include "apply/parked_keys.h"
+#include "apply/parked_tables.h"
 #include "apply/placeholder.h"
 #include "apply/progress.h"
 #include "apply/raw_events.h"
@@ -37,12 +39,15 @@ struct Sink::State {
   Mirror mirror;
   RawEvents raw;
   DeadLetters dead;
+  ParkedTables parked_tables;
+  std::map<std::string, ParkedTable, std::less<>> parked_topics;
   LetterStore letters;
   ParkedKeys parked;
   DeadLetterRate letter_rate;
   EnvelopeReader reader;
   std::map<TopicPartition, PartitionProgress> progress;
-  std::vector<ProgressTable::Statement> moves;  // Of the batch at hand; the first of its transaction.
+  std::vector<ProgressTable::Statement>
+      moves;  // Of the batch at hand; the first of its transaction.
   TopicPartition lookup;
 
   State(SinkOptions given, pg::Connection opened, Placeholder placeholder);
@@ -75,6 +80,7 @@ struct Sink::State {
   absl::Status MoveProgress();
   absl::Status QueueProgress(StatementQueue& queue);
 
+  absl::StatusOr<BatchResult> ApplyRows(Batch batch);
   absl::StatusOr<BatchResult> ApplyWhole(Batch batch);
   absl::StatusOr<BatchResult> ApplyWithoutRefused(Batch batch);
   absl::Status ApplyPart(Batch batch, Part part, BatchResult& result);
@@ -82,6 +88,13 @@ struct Sink::State {
   absl::Status PutAside(Batch batch, uint32_t index, const absl::Status& why, BatchResult& result);
   absl::Status CheckRate(const BatchResult& result);
   void Committed(std::vector<ProgressStep>& steps, const BatchResult& result);
+
+  bool IsParked(std::string_view topic) const {
+    return !parked_topics.empty() && parked_topics.contains(topic);
+  }
+  absl::Status ReadParkedTables();
+  // Parks the topics of a batch that have records of this table. False: there are none.
+  absl::StatusOr<bool> ParkTable(Batch batch, const std::string& table, std::string_view reason);
 
   absl::StatusOr<int64_t> Retry();
   absl::Status RetryRow(std::span<const StoredLetter> row, int64_t& applied);

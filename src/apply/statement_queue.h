@@ -36,8 +36,9 @@ class StatementQueue {
 
   // What a failed statement was for: names the attempt, for the error.
   struct Purpose {
-    std::string_view what;        // "table public.orders"; must hold until Run() returns.
-    uint32_t record = kNoRecord;  // Place in the batch.
+    std::string_view what;               // "table public.orders"; must hold until Run() returns.
+    std::string_view source_table = {};  // "public.orders" of the source; likewise.
+    uint32_t record = kNoRecord;         // Place in the batch.
     bool moves_progress = false;
   };
 

@@ -146,6 +146,8 @@ TEST(Cli, EveryCommandHasHelp) {
                                                           {"position", "show"},
                                                           {"position", "export"},
                                                           {"position", "import"},
+                                                          {"apply", "parked"},
+                                                          {"apply", "resume"},
                                                           {"dlq", "list"},
                                                           {"dlq", "show"},
                                                           {"dlq", "retry"},

@@ -1,11 +1,15 @@
 // Plays what the real Debezium recorded into a target, and the SQL that it was recorded from into a
-// source: both must hold equal values in the end. WALRELAY_TEST_GOLDENS names the folder of cases
-// (default: those of this repository) and WALRELAY_TEST_CASES those to play (default: all whose
-// tables end where their records end).
+// source: both must hold equal values in the end, but for what Debezium's format itself loses.
+// tests/apply/losses/<case>.<version>.txt lists that, line by line: NaN in precise decimals, the
+// length of varbit, types without a mapping, TOAST values that are published as NULL, rows that no
+// server takes. Types are those of the source's catalog; for the shop also those of the records
+// alone. WALRELAY_TEST_GOLDENS names the folder of cases (default: those of this repository),
+// WALRELAY_TEST_CASES those to play, and WALRELAY_TEST_RECORD=1 writes the files of losses anew.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "apply/sink.h"
@@ -26,7 +30,9 @@ std::filesystem::path Goldens() {
 
 std::vector<std::string> Cases() {
   const char* given = std::getenv("WALRELAY_TEST_CASES");
-  std::istringstream names(given != nullptr ? given : "shop");
+  std::istringstream names(given != nullptr ? given
+                                            : "shop types times arrays keys primary-key-change "
+                                              "replica-identity truncate user-types toast-default");
   return {std::istream_iterator<std::string>(names), {}};
 }
 
@@ -39,6 +45,35 @@ void PlaySql(const Database& source, const std::filesystem::path& file) {
   const std::string command = Cat("psql -qX -v ON_ERROR_STOP=0 -d \"", conninfo, "\" -f ",
                                   file.string(), " >/dev/null 2>&1");
   EXPECT_EQ(std::system(command.c_str()), 0) << file;
+}
+
+std::string LossesFile(const std::string& name, const std::string& version, bool one_batch) {
+  return Cat(WALRELAY_SOURCE_DIR "/tests/apply/losses/", name, ".", version,
+             one_batch ? ".one-batch.txt" : ".txt");
+}
+
+// A row that is refused on its way may be fine again at the end of a batch: then one batch of all
+// loses less, and has a file of its own.
+std::string Losses(const std::string& name, const std::string& version, bool one_batch) {
+  std::ifstream own(LossesFile(name, version, one_batch));
+  if (own || !one_batch) return {std::istreambuf_iterator<char>(own), {}};
+  return Losses(name, version, false);
+}
+
+void Record(const std::string& name, const std::string& version, bool one_batch,
+            const std::string& losses) {
+  if (losses != Losses(name, version, one_batch))
+    std::ofstream(LossesFile(name, version, one_batch)) << losses;
+}
+
+// Rows that the target could not take: a condition that leaves them out, for both sides.
+std::string WithoutLetters(Database& target, const std::string& table) {
+  const std::string rows = target.One(Cat(
+      "SELECT string_agg(DISTINCT (SELECT '(' || string_agg(quote_ident(k.key) || '::text = ' || "
+      "quote_literal(k.value), ' AND ') || ')' FROM json_each_text(l.parked_key::json) k), ' OR ') "
+      "FROM walrelay.dead_letters l WHERE source_table = '",
+      table, "'"));
+  return rows == "NULL" ? "" : Cat(" WHERE NOT (", rows, ")");
 }
 
 struct Comparison {
@@ -85,6 +120,7 @@ void CompareTable(Database& source, Database& target, const std::string& schema,
                      "i JOIN pg_attribute a ON a.attrelid = "
                      "i.indrelid AND a.attnum = ANY(i.indkey) WHERE i.indrelid = '",
                      schema, ".", table, "'::regclass AND indisprimary), '1')"));
+  const std::string kept = WithoutLetters(target, Cat(schema, ".", table));
   std::istringstream names(columns);
   for (std::string name; std::getline(names, name, ',');) {
     if (name.starts_with(' ')) name.erase(0, 1);
@@ -105,7 +141,7 @@ void CompareTable(Database& source, Database& target, const std::string& schema,
       if (type == "numeric")
         value = Cat("trim_scale(", name, ")");  // Equal values, whatever zeros they show.
       if (type == "json" && !exact) value = Cat(name, "::jsonb");
-      return Cat("SELECT ", value, "::text FROM ", from, " ORDER BY ", key);
+      return Cat("SELECT ", value, "::text FROM ", from, kept, " ORDER BY ", key);
     };
     const std::string theirs = source.All(text(schema + "." + table));
     std::string ours = target.All(text("public." + table));
@@ -168,34 +204,49 @@ TEST_P(Golden, EndsWithEqualValuesOnBothSides) {
         for (const auto& [op, events] : ops) tables[table] += events;
       }
     }
-    EXPECT_EQ(target->All("SELECT kafka_topic, kafka_offset, reason FROM walrelay.dead_letters"),
-              "");
     Comparison result;
+    const std::string letters = target->All(
+        "SELECT DISTINCT source_table, parked_key, sqlstate FROM walrelay.dead_letters WHERE "
+        "sqlstate IS "
+        "NOT NULL ORDER BY 1, 2, 3");
+    if (!letters.empty()) result.differences = Cat("rows that were refused:\n", letters, "\n");
     for (const auto& [table, events] : tables) {
       if (table.find("golden_end") != std::string::npos) continue;
       if (source->One(Cat("SELECT to_regclass('", table, "') IS NOT NULL")) != "t") continue;
       const size_t dot = table.find('.');
       CompareTable(*source, *target, table.substr(0, dot), table.substr(dot + 1), exact, result);
     }
-    EXPECT_EQ(result.differences, "") << "batches of " << batch_size;
+    const bool one_batch = batch_size != 1;
+    if (exact && std::getenv("WALRELAY_TEST_RECORD") != nullptr) {
+      Record(name, version, one_batch, result.differences);
+    } else {
+      EXPECT_EQ(result.differences, exact ? Losses(name, version, one_batch) : "")
+          << "batches of " << batch_size;
+    }
     EXPECT_GT(result.compared, 0);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, Golden,
-                         ::testing::Combine(::testing::ValuesIn(Cases()),
-                                            ::testing::Values("2.5.0.Final", "3.6.1.Final"),
-                                            ::testing::Bool()),
-                         [](const auto& given) {
-                           std::string name =
-                               std::get<0>(given.param) + "_" +
-                               std::get<1>(given.param).substr(0, 3) +
-                               (std::get<2>(given.param) ? "_source_types" : "_schema_types");
-                           for (char& c : name) {
-                             if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-                           }
-                           return name;
-                         });
+// Case, version, exact types.
+std::vector<std::tuple<std::string, std::string, bool>> Runs() {
+  std::vector<std::tuple<std::string, std::string, bool>> runs;
+  for (const std::string& name : Cases()) {
+    for (const char* version : {"2.5.0.Final", "3.6.1.Final"}) {
+      runs.emplace_back(name, version, true);
+      if (name == "shop") runs.emplace_back(name, version, false);
+    }
+  }
+  return runs;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Golden, ::testing::ValuesIn(Runs()), [](const auto& given) {
+  std::string name = std::get<0>(given.param) + "_" + std::get<1>(given.param).substr(0, 3) +
+                     (std::get<2>(given.param) ? "_source_types" : "_schema_types");
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+});
 
 }  // namespace
 }  // namespace walrelay::apply

@@ -28,9 +28,9 @@ class Refused : public BothSizes {
   }
   LetterStore Store() { return {target->connection(), "test", "target"}; }
   int64_t Retry() {
-    const auto retried = sink->RetryDeadLetters();
+    const auto retried = sink->Attend();
     EXPECT_TRUE(retried.ok()) << Message(retried.status());
-    return retried.value_or(-1);
+    return retried.ok() ? retried->letters : -1;
   }
   std::unique_ptr<Sink> sink;
 };
@@ -207,7 +207,9 @@ TEST_P(Refused, KeepTheirRawEvents) {
   lake->All("ALTER TABLE cdc_processed.t ALTER COLUMN v TYPE text");
   LetterStore store(lake->connection(), "test", "lake");
   ASSERT_EQ(*store.Mark(std::nullopt), 2);
-  EXPECT_EQ(lake_sink->RetryDeadLetters().value_or(-1), 1);
+  const auto attended = lake_sink->Attend();
+  ASSERT_TRUE(attended.ok()) << Message(attended.status());
+  EXPECT_EQ(attended->letters, 1);
   EXPECT_EQ(lake->All("SELECT count(*) FROM cdc_raw.cdc_events WHERE kafka_offset < 3"), "2");
   EXPECT_EQ(lake->All("SELECT id, v FROM cdc_processed.t WHERE id < 3"), "1|much too long");
 }

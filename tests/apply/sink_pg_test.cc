@@ -272,7 +272,8 @@ TEST_F(SinkTest, AnswersThroughItsViewsAlsoForTablesMadeLater) {
             summary);
 }
 
-// Neither the table that both would make nor a raw event that is there already may come before that answer.
+// Neither the table that both would make nor a raw event that is there already may come before that
+// answer.
 TEST_P(BothSizes, TellsTheSecondOfTwoThatTheFirstMovedOn) {
   if (IsSkipped()) return;
   SinkOptions shared = Options(SinkKind::kLake);
@@ -387,7 +388,9 @@ TEST_F(SinkTest, TakesAnExistingTableAsItIs) {
 
 TEST_F(SinkTest, RefusesAnExistingTableWithoutTheKey) {
   target->All("CREATE TABLE public.t (id int, v text, n numeric)");
-  auto sink = Open(Options());
+  SinkOptions options = Options();
+  options.park_tables = false;
+  auto sink = Open(options);
   Insert(1, R"("one")");
   const auto result = Apply(*sink);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);

@@ -84,3 +84,29 @@ def test_rows_that_the_target_refuses(events):
     events.wait_equal(["events"])
     wait_until("no letters", lambda: not letters(events))
     assert events.stop()[0] == 0
+
+
+def test_table_that_no_longer_fits(events):
+    """It waits and says why, the others go on, and it catches up when somebody has repaired it."""
+    run_into_the_target(events)
+    events.source.query("CREATE TABLE other (id int PRIMARY KEY)")
+    events.target.query("ALTER TABLE public.events DROP CONSTRAINT events_pkey")
+    events.source.query("UPDATE events SET payload = 'y'")
+    events.source.query("INSERT INTO other VALUES (1)")
+    wait_until("the other table", lambda: events.target.query("SELECT to_regclass('public.other')")[0][0])
+    events.wait_equal(["other"])
+    wait_until("the table parked", lambda: "public.events" in events.command("apply", "parked").stdout)
+    assert "is parked" in events.http("/health")[1]
+    assert events.target.value("SELECT payload FROM public.events") == "x"
+    assert events.stop()[0] == 0
+
+    assert events.command("apply", "resume", "public.other").returncode == 2, "it does not wait"
+    events.start("run")
+    events.source.query("INSERT INTO other VALUES (2)")
+    events.wait_equal(["other"])
+    assert events.target.value("SELECT payload FROM public.events") == "x"
+    events.target.query("ALTER TABLE public.events ADD PRIMARY KEY (client, seq)")
+    assert events.command("apply", "resume", "public.events").returncode == 0
+    events.wait_equal(["events", "other"])
+    assert "no table is parked" in events.command("apply", "parked").stdout
+    assert events.stop()[0] == 0

@@ -2,47 +2,24 @@
 
 #include <functional>
 
-#include "app/exit_code.h"
+#include "app/commands/sink_session.h"
 #include "apply/letter_store.h"
 #include "base/json.h"
-#include "pg/connection.h"
 
 namespace walrelay::app {
 namespace {
 
 constexpr int64_t kMostListed = 1000;
-constexpr std::chrono::seconds kConnectLimit{10};
-
-absl::Status SinkError(const absl::Status& status) {
-  return WithExitCode(
-      status, absl::IsUnavailable(status) ? ExitCode::kSinkUnreachable : ExitCode::kSinkRefused);
-}
-
 using Visit = std::function<absl::Status(const std::string& sink, apply::LetterStore& store)>;
 
-// Calls `visit` for each sink that is asked for and has ever been applied to.
-absl::Status ForEachSink(const Config& config, const std::string& wanted, const Visit& visit) {
-  bool any = false;
-  for (const auto& [name, sink] : {std::pair("lake", &config.lake), {"target", &config.target}}) {
-    if (!wanted.empty() && wanted != name) continue;
-    if (!*sink) continue;
-    any = true;
-    auto options = pg::ConnectionOptions::Parse((*sink)->connection);
-    if (!options.ok())
-      return absl::InvalidArgumentError(Cat(name, ".connection: not a libpq string"));
-    options->SetDefault("application_name", "walrelay dlq");
-    options->AddSetting("search_path", "pg_catalog");
-    auto connection = pg::Connection::Connect(*options, kConnectLimit);
-    if (!connection.ok()) return SinkError(Annotate(connection.status(), name));
-    apply::LetterStore store(*connection, config.pipeline.name, name);
-    const auto exists = store.Exists();
-    if (!exists.ok()) return SinkError(exists.status());
-    if (*exists) RETURN_IF_ERROR(SinkError(visit(name, store)));
-  }
-  if (any) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      wanted.empty() ? "neither [lake] nor [target] is configured"
-                     : Cat("there is no sink [", wanted, "]; known are lake, target"));
+// Sinks that have never run hold nothing.
+absl::Status ForEachStore(const Config& config, const std::string& sink, const Visit& visit) {
+  return ForEachSink(config, sink, [&](const std::string& name, pg::Connection& connection) {
+    apply::LetterStore store(connection, config.pipeline.name, name);
+    const absl::StatusOr<bool> exists = store.Exists();
+    if (!exists.ok()) return exists.status();
+    return *exists ? visit(name, store) : absl::OkStatus();
+  });
 }
 
 // A letter's number is its own in each sink only.
@@ -79,7 +56,7 @@ absl::Status ListLettersCommand(const Config& config, Console& console, const Dl
   JsonWriter writer(text);
   writer.BeginArray();
   int64_t count = 0;
-  RETURN_IF_ERROR(ForEachSink(
+  RETURN_IF_ERROR(ForEachStore(
       config, request.sink,
       [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
         ASSIGN_OR_RETURN(const auto letters, store.List(kMostListed));
@@ -109,7 +86,7 @@ absl::Status ShowLetterCommand(const Config& config, Console& console, const Dlq
                                bool json) {
   RETURN_IF_ERROR(CheckOneSink(config, request));
   bool found = false;
-  RETURN_IF_ERROR(ForEachSink(
+  RETURN_IF_ERROR(ForEachStore(
       config, request.sink,
       [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
         ASSIGN_OR_RETURN(const auto letter, store.Read(*request.id));
@@ -143,24 +120,24 @@ absl::Status ShowLetterCommand(const Config& config, Console& console, const Dlq
 absl::Status RetryLettersCommand(const Config& config, Console& console,
                                  const DlqRequest& request) {
   RETURN_IF_ERROR(CheckOneSink(config, request));
-  return ForEachSink(config, request.sink,
-                     [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
-                       if (!MayProceedUnasked(console, request.consent,
-                                              Cat(sink, ": letters would be applied again"))) {
-                         return absl::OkStatus();
-                       }
-                       ASSIGN_OR_RETURN(const int64_t marked, store.Mark(request.id));
-                       console.out << Cat(
-                           sink, ": ", LetterCount(marked),
-                           " marked; the process that applies this pipeline tries them within "
-                           "seconds, or at its next start\n");
-                       return absl::OkStatus();
-                     });
+  return ForEachStore(config, request.sink,
+                      [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
+                        if (!MayProceedUnasked(console, request.consent,
+                                               Cat(sink, ": letters would be applied again"))) {
+                          return absl::OkStatus();
+                        }
+                        ASSIGN_OR_RETURN(const int64_t marked, store.Mark(request.id));
+                        console.out << Cat(
+                            sink, ": ", LetterCount(marked),
+                            " marked; the process that applies this pipeline tries them within "
+                            "seconds, or at its next start\n");
+                        return absl::OkStatus();
+                      });
 }
 
 absl::Status DropLettersCommand(const Config& config, Console& console, const DlqRequest& request) {
   RETURN_IF_ERROR(CheckOneSink(config, request));
-  return ForEachSink(
+  return ForEachStore(
       config, request.sink,
       [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
         ASSIGN_OR_RETURN(
