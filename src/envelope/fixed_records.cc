@@ -137,7 +137,10 @@ MessageRecord::MessageRecord(const Options& options)
 
 FixedRecord MessageRecord::Make(const LogicalMessage& message, const EventContext& context,
                                 std::string_view transaction) {
-  builder_.Begin(message.prefix);
+  // 2.5 decodes names and prefixes byte by byte.
+  const std::string prefix =
+      with_transaction_ ? std::string(message.prefix) : BytewiseChars(message.prefix);
+  builder_.Begin(prefix);
   builder_.Field("\"op\":").append("\"m\"");
   VolatileSpans spans;
   AppendVolatileInt(builder_.Field("\"ts_ms\":"), MillisOf(context.now), spans);
@@ -145,7 +148,7 @@ FixedRecord MessageRecord::Make(const LogicalMessage& message, const EventContex
   if (with_transaction_) builder_.Field("\"transaction\":").append(transaction);
   Buffer& value = builder_.Field("\"message\":");
   value.append("{\"prefix\":");
-  AppendJsonText(value, message.prefix);
+  AppendJsonText(value, prefix);
   value.append(",\"content\":\"");
   if (binary_ == BinaryMode::kHex) {
     AppendHex(value, message.content);

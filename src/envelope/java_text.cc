@@ -191,6 +191,22 @@ std::string_view Utf16Prefix(std::string_view utf8, size_t units) {
   return utf8.substr(0, at);
 }
 
+std::string BytewiseChars(std::string_view utf8) {
+  std::string out;
+  for (const char c : utf8) {
+    const uint32_t byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      out.push_back(c);
+      continue;
+    }
+    const uint32_t code = 0xFF00 + byte;
+    out.push_back(static_cast<char>(0xE0 | code >> 12));
+    out.push_back(static_cast<char>(0x80 | (code >> 6 & 0x3F)));
+    out.push_back(static_cast<char>(0x80 | (code & 0x3F)));
+  }
+  return out;
+}
+
 std::string NameUuid(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_md5(), nullptr);

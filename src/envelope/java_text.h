@@ -38,6 +38,10 @@ size_t Utf16Length(std::string_view utf8);
 // String.substring(0, units). A surrogate pair that would be cut in half is left out.
 std::string_view Utf16Prefix(std::string_view utf8, size_t units);
 
+// What becomes of UTF-8 that is read byte by byte into Java chars, with the sign: 0xC3 is U+FFC3.
+// Debezium 2.5 reads names and message prefixes of pgoutput so.
+std::string BytewiseChars(std::string_view utf8);
+
 // UUID.nameUUIDFromBytes(bytes).toString().
 std::string NameUuid(std::string_view bytes);
 

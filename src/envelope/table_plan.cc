@@ -9,6 +9,7 @@
 #include "base/json_escape.h"
 #include "base/status.h"
 #include "envelope/default_value.h"
+#include "envelope/java_text.h"
 #include "envelope/key_columns.h"
 #include "envelope/plan_impl.h"
 #include "envelope/source_type.h"
@@ -18,28 +19,11 @@
 namespace walrelay::envelope {
 namespace {
 
-// 2.5 reads the names of a Relation message byte by byte into Java chars, with the sign: 0xC3
-// becomes U+FFC3.
-std::string MangledName(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    const uint32_t byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) {
-      out.push_back(c);
-      continue;
-    }
-    const uint32_t code = 0xFF00 + byte;
-    out.push_back(static_cast<char>(0xE0 | code >> 12));
-    out.push_back(static_cast<char>(0x80 | (code >> 6 & 0x3F)));
-    out.push_back(static_cast<char>(0x80 | (code & 0x3F)));
-  }
-  return out;
-}
-
+// 2.5 reads the names of a Relation message byte by byte.
 Relation Mangled(Relation relation) {
-  relation.schema = MangledName(relation.schema);
-  relation.table = MangledName(relation.table);
-  for (RelationColumn& column : relation.columns) column.name = MangledName(column.name);
+  relation.schema = BytewiseChars(relation.schema);
+  relation.table = BytewiseChars(relation.table);
+  for (RelationColumn& column : relation.columns) column.name = BytewiseChars(column.name);
   return relation;
 }
 

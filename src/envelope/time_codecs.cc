@@ -250,8 +250,12 @@ bool EncodeArrayTimestampWithZone(const Codec& codec, std::string_view text, Buf
     AppendQuotedIso(out, value->day, value->micros_of_day, codec.scale);
     return true;
   }
-  out.push_back('"');
-  out.append(value->finite == Finite::kInfinity ? "+292278994-08-16T" : "+292269055-12-02T");
+  // The converter knows java.sql's positive infinity only.
+  if (value->finite == Finite::kInfinity) {
+    out.append("\"infinity\"");
+    return true;
+  }
+  out.append("\"+292269055-12-02T");
   AppendIsoTime(out, 23 * 3600 * kMicrosPerSecond, codec.scale);
   out.append("Z\"");
   return true;

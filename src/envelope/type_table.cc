@@ -357,9 +357,11 @@ void PostGis(Codec& codec, std::string_view doc) {
   codec.schema.fields = {{"wkb", PlainSchema("bytes")},
                          {"srid", PlainSchema("int32").AsOptional()}};
   codec.fallback = Encoded(codec, "010700000000000000");  // GEOMETRYCOLLECTION EMPTY
-  codec.optional_always = true;
 }
-void Geometry(Codec& codec, int32_t, const TypeContext&, bool) { PostGis(codec, "Geometry"); }
+void Geometry(Codec& codec, int32_t, const TypeContext&, bool) {
+  PostGis(codec, "Geometry");
+  codec.optional_always = true;  // Geography is not.
+}
 void Geography(Codec& codec, int32_t, const TypeContext&, bool) { PostGis(codec, "Geography"); }
 
 void DoubleVector(Codec& codec, int32_t, const TypeContext&, bool) {
@@ -538,6 +540,14 @@ Codec ArrayOf(Codec element, bool optional_items) {
   return codec;
 }
 
+// A type without a mapping: its text as bytes.
+Codec UnknownCodec(const CatalogType* type, const TypeContext& context) {
+  const bool geometric = type != nullptr && IsBuiltin(*type) &&
+                         std::find(std::begin(kGeometricTypes), std::end(kGeometricTypes),
+                                   type->name) != std::end(kGeometricTypes);
+  return BinaryCodec(geometric ? kGeometric : kRaw, context);
+}
+
 std::optional<Codec> MakeArrayCodec(const CatalogType& element_type, int32_t typmod,
                                     const TypeContext& context) {
   if (element_type.kind == 'e') return ArrayOf(EnumCodec(element_type, context), false);
@@ -545,7 +555,7 @@ std::optional<Codec> MakeArrayCodec(const CatalogType& element_type, int32_t typ
   const TypeRule* const rule = FindRule(element_type, context.options.compat);
   if (rule == nullptr) {
     if (!context.options.include_unknown || element_type.name == "refcursor") return std::nullopt;
-    Codec element = BinaryCodec(kRaw, context);
+    Codec element = UnknownCodec(&element_type, context);
     if (element_type.kind == 'd') element.encode = EncodeNothing;
     return ArrayOf(std::move(element), false);
   }
@@ -563,14 +573,6 @@ std::optional<Codec> MakeArrayCodec(const CatalogType& element_type, int32_t typ
   if (rule->array == ArrayRule::kNoNulls) codec.encode = EncodeArrayWithoutNulls;
   codec.toast = toast;
   return codec;
-}
-
-// A type without a mapping: its text as bytes.
-Codec UnknownCodec(const CatalogType* type, const TypeContext& context) {
-  const bool geometric = type != nullptr && IsBuiltin(*type) &&
-                         std::find(std::begin(kGeometricTypes), std::end(kGeometricTypes),
-                                   type->name) != std::end(kGeometricTypes);
-  return BinaryCodec(geometric ? kGeometric : kRaw, context);
 }
 
 }  // namespace

@@ -426,6 +426,35 @@ TEST(Encoder, WritesLogicalMessages) {
             "1700000000456");
 }
 
+TEST(Encoder, MessagePrefixesAreReadBytewiseBy25) {
+  for (const auto& [compat, prefix] :
+       {std::pair{Compat::k2_5_0, "xￃﾤ"}, std::pair{Compat::k3_6_1, "xä"}}) {
+    Driver driver(Bare(compat));
+    const LogicalMessage message = {
+        .transactional = false, .lsn = driver.context.lsn, .prefix = "xä", .content = "ä"};
+    ASSERT_TRUE(driver.encoder().Message(message, driver.context, driver.sink()).ok());
+    EXPECT_EQ(*driver.all()[0].key, Cat("{\"prefix\":\"", prefix, "\"}"));
+    EXPECT_NE(driver.all()[0].value->find(
+                  Cat("\"message\":{\"prefix\":\"", prefix, "\",\"content\":\"w6Q=\"}")),
+              std::string::npos);
+  }
+}
+
+TEST(Encoder, StringKeysAreThoseOfEveryRecord) {
+  Options options = TestOptions();
+  options.string_keys = true;
+  options.transaction_metadata = true;
+  Driver driver(options);
+  const LogicalMessage message = {
+      .transactional = false, .lsn = driver.context.lsn, .prefix = "a\"b", .content = ""};
+  ASSERT_TRUE(driver.encoder().Message(message, driver.context, driver.sink()).ok());
+  ASSERT_TRUE(driver.encoder().Heartbeat(driver.context.now, driver.sink()).ok());
+  ASSERT_TRUE(driver.encoder().BeginTransaction(driver.context, driver.sink()).ok());
+  EXPECT_EQ(*driver.all()[0].key, "Struct{prefix=a\"b}");
+  EXPECT_EQ(*driver.all()[1].key, "Struct{serverName=cdc}");
+  EXPECT_EQ(driver.all()[2].key->substr(0, 10), "Struct{id=");
+}
+
 TEST(Encoder, WritesHeartbeats) {
   Driver driver(TestOptions());
   ASSERT_TRUE(driver.encoder().Heartbeat(driver.context.now, driver.sink()).ok());

@@ -157,6 +157,18 @@ TEST(TablePlan, NamesThatAreNotAsciiAreMangledBy25sStream) {
             std::vector<std::string>{"größe"});
 }
 
+TEST(TablePlan, OnlyGeometryIsOptionalEvenIfNotNull) {
+  for (const auto& [type, optional] : {std::pair{"geometry", "true"}, std::pair{"geography", "false"}}) {
+    Table table("public", "t");
+    table.Column("g", type).NotNull();
+    const OwnedRecord record =
+        Inserted(table, TestOptions(), {Value("0101000000000000000000F03F0000000000000040")});
+    EXPECT_NE(record.value->find(Cat("\"optional\":", optional, ",\"name\":\"io.debezium.data.geometry.G")),
+              std::string::npos)
+        << type;
+  }
+}
+
 TEST(TablePlan, TwoColumnsOfOneAdjustedNameAreRefused) {
   Table table("public", "t");
   table.Column("a-b", "int4");

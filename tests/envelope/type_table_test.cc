@@ -309,6 +309,7 @@ TEST(TypeTable, UnknownTypesAreLeftOutUnlessIncluded) {
   EXPECT_EQ(Encoded("pg_lsn", "0/1", -1, k25, include), "\"MC8x\"");
   EXPECT_EQ(Encoded("circle", "<(1,2),3>", -1, k25, include), "\"PCgxLjAsMi4wKSwzLjA+\"")
       << "<(1.0,2.0),3.0>";
+  EXPECT_EQ(Encoded("_circle", "{\"<(1,2),3>\"}", -1, k25, include), "[\"PCgxLjAsMi4wKSwzLjA+\"]");
   EXPECT_EQ(Encoded("tsvector", "'a'"), "omitted");
   EXPECT_EQ(Encoded("tsvector", "'a'", -1, k36), "\"'a'\"");
   EXPECT_EQ(Encoded("vector", "[1,2]"), "omitted");
@@ -351,8 +352,8 @@ TEST(TypeTable, Arrays) {
       {"_timetz", "{11:51:30.123789+02}", "[\"09:51:30Z\"]"},
       {"_timestamp", "{\"2020-01-02 03:04:05.987654\",infinity}",
        "[1577934245987654,9223372036825200000]"},
-      {"_timestamptz", "{-infinity,\"0044-03-15 12:00:00+00 BC\"}",
-       R"(["+292269055-12-02T23:00:00.000000Z","0044-03-15T12:00:00.000000Z"])"},
+      {"_timestamptz", "{infinity,-infinity,\"0044-03-15 12:00:00+00 BC\"}",
+       R"(["infinity","+292269055-12-02T23:00:00.000000Z","0044-03-15T12:00:00.000000Z"])"},
       {"_date", "{2020-01-02,infinity}", "[18263,-622191234]"},
       {"_ltree", "{a.b,c}", "[\"a.b\",\"c\"]"},
       {"_ltree", "{a.b,NULL}", "fails"},
