@@ -213,7 +213,9 @@ absl::Status StreamRun::On(const Origin& origin) {
 
 absl::Status StreamRun::On(const RelationChange& change) {
   session_.link().ForgetTopicCache();  // The old plan's address may come again.
-  return session_.tables().Learn(change.relation);
+  std::optional<Xid> xid;
+  if (context_.tx_id) xid = Xid{static_cast<uint32_t>(*context_.tx_id)};
+  return session_.tables().Learn(change.relation, xid);
 }
 
 void StreamRun::NoteEvent(std::string_view type, bool sent) {

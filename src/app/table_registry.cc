@@ -1,9 +1,21 @@
 #include "app/table_registry.h"
 
+#include <chrono>
+#include <thread>
+
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "pg/catalog.h"
 
 namespace walrelay::app {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr milliseconds kVisibleLimit{1000};
+constexpr milliseconds kVisiblePause{1};
+
+}  // namespace
 
 TableRegistry::TableRegistry(pg::Connection& catalog, const CaptureOptions& source,
                              std::shared_ptr<const envelope::Options> options,
@@ -33,7 +45,25 @@ admin::OpCounts& TableRegistry::CountsOf(const Relation& relation) {
   return counters_.events.Of(Cat(relation.schema, ".", relation.table));
 }
 
-absl::Status TableRegistry::Learn(const std::shared_ptr<const Relation>& relation) {
+// A table that was created, or given its key, by the transaction that also fills it: the catalog must
+// show it, or its rows would have neither key nor defaults. Not for ever: we may be the synchronous
+// standby that the transaction waits for, and it becomes visible only then.
+absl::Status TableRegistry::AwaitVisible(Xid xid) {
+  const SteadyTime limit = std::chrono::steady_clock::now() + kVisibleLimit;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool visible, pg::IsVisible(catalog_, xid));
+    if (visible) return absl::OkStatus();
+    if (std::chrono::steady_clock::now() > limit) {
+      log::Warn("transaction ", xid, " is not visible after ", kVisibleLimit.count(),
+                " ms (synchronous replication?); going on with the catalog as it is");
+      return absl::OkStatus();
+    }
+    std::this_thread::sleep_for(kVisiblePause);
+  }
+}
+
+absl::Status TableRegistry::Learn(const std::shared_ptr<const Relation>& relation,
+                                  std::optional<Xid> xid) {
   last_relation_ = nullptr;
   CapturedTable& table = tables_[Number(relation->oid)];
   table = {.relation = relation, .plan = nullptr, .counts = nullptr};
@@ -41,6 +71,7 @@ absl::Status TableRegistry::Learn(const std::shared_ptr<const Relation>& relatio
   RETURN_IF_ERROR(source_.filter_health->status());
   if (!captured) return absl::OkStatus();
 
+  if (xid) RETURN_IF_ERROR(AwaitVisible(*xid));
   ASSIGN_OR_RETURN(const CatalogTable catalog,
                    pg::ReadTable(catalog_, relation->schema, relation->table));
   ASSIGN_OR_RETURN(table.plan, BuildPlan(*relation, catalog, envelope::ReadFrom::kStream));

@@ -8,12 +8,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "admin/counters.h"
 #include "app/capture_options.h"
 #include "base/status.h"
 #include "change/catalog.h"
+#include "change/lsn.h"
 #include "change/relation.h"
 #include "envelope/options.h"
 #include "envelope/table_plan.h"
@@ -33,8 +35,9 @@ class TableRegistry {
   TableRegistry(pg::Connection& catalog, const CaptureOptions& source,
                 std::shared_ptr<const envelope::Options> options, admin::CaptureCounters& counters);
 
-  // A Relation message: its rows from here on have this shape.
-  absl::Status Learn(const std::shared_ptr<const Relation>& relation);
+  // A Relation message of transaction `xid`: its rows from here on have this shape. What that
+  // transaction did to the catalog is waited for, up to a second.
+  absl::Status Learn(const std::shared_ptr<const Relation>& relation, std::optional<Xid> xid);
   // The table of a relation that was learned.
   const CapturedTable& Find(const Relation& relation);
 
@@ -46,6 +49,7 @@ class TableRegistry {
   absl::StatusOr<std::shared_ptr<const envelope::TablePlan>> BuildPlan(const Relation& relation,
                                                                        const CatalogTable& table,
                                                                        envelope::ReadFrom from);
+  absl::Status AwaitVisible(Xid xid);
   absl::Status ReadTypesOf(const Relation& relation);
   admin::OpCounts& CountsOf(const Relation& relation);
 

@@ -209,6 +209,15 @@ bool EncodeTimestampNanos(const Codec& codec, std::string_view text, Buffer& out
   return true;
 }
 
+bool EncodeArrayTimestampNanos(const Codec& codec, std::string_view text, Buffer& out) {
+  const size_t start = out.size();
+  if (EncodeTimestampNanos(codec, text, out)) return true;
+  if (!ParseTimestamp(text, codec.calendar)) return false;
+  out.Truncate(start);
+  out.append("null");  // Out of range: that element only.
+  return true;
+}
+
 bool EncodeIsoTimestamp(const Codec& codec, std::string_view text, Buffer& out) {
   const auto value = ParseTimestamp(text, codec.calendar);
   if (!value) return false;

@@ -30,6 +30,7 @@ bool EncodeArrayTimeWithZone(const Codec&, std::string_view text, Buffer& out);
 bool EncodeTimestampMillis(const Codec& codec, std::string_view text, Buffer& out);
 bool EncodeTimestampMicros(const Codec& codec, std::string_view text, Buffer& out);
 bool EncodeTimestampNanos(const Codec& codec, std::string_view text, Buffer& out);
+bool EncodeArrayTimestampNanos(const Codec& codec, std::string_view text, Buffer& out);
 bool EncodeIsoTimestamp(const Codec& codec, std::string_view text, Buffer& out);
 
 bool EncodeTimestampWithZone(const Codec& codec, std::string_view text, Buffer& out);

@@ -313,7 +313,7 @@ void Timestamp(Codec& codec, int32_t typmod, const TypeContext& context, bool in
       return;
     case TimeUnit::kNanos:
       codec.schema = NamedSchema("int64", "io.debezium.time.NanoTimestamp");
-      codec.encode = EncodeTimestampNanos;
+      codec.encode = in_array ? EncodeArrayTimestampNanos : EncodeTimestampNanos;
       codec.fallback.reset();  // Its converter passes null on, so that a required column fails.
       return;
     case TimeUnit::kIso:

@@ -67,6 +67,13 @@ SELECT e.enumtypid, e.enumlabel,
   JOIN pg_catalog.pg_enum e ON e.enumtypid = w.oid
  ORDER BY e.enumtypid, e.enumsortorder)sql";
 
+// The transaction is neither among those in progress nor newer than all of them. Snapshots have
+// 64-bit ids; of $1 we know the low half, so "newer" is half a circle ahead.
+constexpr std::string_view kVisibleSql = R"sql(
+SELECT ($1::bigint - (pg_catalog.txid_snapshot_xmax(s) & 4294967295) + 4294967296) % 4294967296 >= 2147483648
+       AND NOT EXISTS (SELECT FROM pg_catalog.txid_snapshot_xip(s) AS x WHERE x & 4294967295 = $1::bigint)
+  FROM pg_catalog.txid_current_snapshot() AS s)sql";
+
 // A deferrable or invalid key is no replica identity.
 constexpr std::string_view kTablesSql = R"sql(
 SELECT n.nspname, c.relname, c.relkind, rn.nspname, r.relname,
@@ -190,6 +197,13 @@ absl::StatusOr<CatalogTypes> ReadTypes(Connection& connection, std::span<const O
   }
   AddLabels(results[1], types);
   return types;
+}
+
+absl::StatusOr<bool> IsVisible(Connection& connection, Xid xid) {
+  const std::string id = ToString(xid);
+  const std::array<std::optional<std::string_view>, 1> parameters = {id};
+  ASSIGN_OR_RETURN(const Result result, connection.Execute(kVisibleSql, parameters));
+  return result.rows() == 1 && result.is_true(0, 0);
 }
 
 absl::StatusOr<std::vector<ListedTable>> ListTables(Connection& connection) {

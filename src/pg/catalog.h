@@ -48,6 +48,11 @@ absl::StatusOr<CatalogTable> ReadTable(Connection& connection, std::string_view 
 // there is left out.
 absl::StatusOr<CatalogTypes> ReadTypes(Connection& connection, std::span<const Oid> oids);
 
+// Whether what the transaction did shows in the catalog to statements from now on; true as well when
+// it was rolled back. A walsender sends a commit as soon as its record is written, a little before
+// other sessions see it, and with synchronous replication long before.
+absl::StatusOr<bool> IsVisible(Connection& connection, Xid xid);
+
 // All user tables, ordinary and partitioned, by (schema, table). System schemas and temporary
 // tables are left out.
 absl::StatusOr<std::vector<ListedTable>> ListTables(Connection& connection);

@@ -271,6 +271,9 @@ TEST(TypeTable, TimeModes) {
             "1577934245120000000");
   EXPECT_EQ(encoded("timestamp", "2263-01-01 00:00:00", TimeMode::kNanoseconds), "fails");
   EXPECT_EQ(encoded("timestamp", "infinity", TimeMode::kNanoseconds), "9223372036854775807");
+  EXPECT_EQ(encoded("_timestamp", "{2263-01-01 00:00:00,1970-01-01 00:00:01,NULL}",
+                    TimeMode::kNanoseconds),
+            "[null,1000000000,null]");
   EXPECT_EQ(encoded("timestamp", "2020-01-02 03:04:05.12", TimeMode::kIsoString),
             "\"2020-01-02T03:04:05.12Z\"");
   EXPECT_EQ(encoded("timestamp", "-infinity", TimeMode::kIsoString),

@@ -40,6 +40,19 @@ class CatalogTest : public testing::Test {
   std::optional<Connection> connection_;
 };
 
+TEST_F(CatalogTest, ATransactionIsVisibleOnceItHasEnded) {
+  Connection other = ConnectToTestServer();
+  for (const char* end : {"COMMIT", "ROLLBACK"}) {
+    MustRun(other, "BEGIN");
+    const Xid xid{static_cast<uint32_t>(std::stoull(Value(other, "SELECT txid_current() % 4294967296")))};
+    EXPECT_EQ(*IsVisible(*connection_, xid), false);
+    EXPECT_EQ(*IsVisible(*connection_, Xid{Number(xid) + 1000000}), false) << "not begun";
+    EXPECT_EQ(*IsVisible(*connection_, Xid{3}), true) << "long ago";
+    MustRun(other, end);
+    EXPECT_EQ(*IsVisible(*connection_, xid), true) << end;
+  }
+}
+
 TEST_F(CatalogTest, ReadsColumns) {
   Execute(
       "CREATE DOMAIN must AS int NOT NULL;"
