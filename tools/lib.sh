@@ -101,7 +101,7 @@ bring_broker() {
   rm -f "$folder"/{slf4j-reload4j,log4j-slf4j,reload4j}*.jar  # One slf4j binding only.
 }
 
-# bring_debezium VERSION: the connector, and the Connect that runs it (used by tools/bench only).
+# bring_debezium VERSION: the connector, and the Connect that runs it (used by tools/bench and tools/differential).
 bring_debezium() {
   local version=$1 connect plugin group=org.apache.kafka
   connect=$([ "$version" = 2.5.0.Final ] && echo 3.6.1 || echo $KAFKA_VERSION)
@@ -282,16 +282,21 @@ server_stop() {
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Starts a stack of its own, on free ports and in a new folder, and stops and deletes it when the script ends. Its servers
-# are exported as the tests look for them (tests/e2e/harness.py).
-own_stack() {
-  local base port
-  for base in $(seq 15430 20 16430); do
+# Sets the ports of a stack to six free ones in a row, from STACK_FIRST_PORT (15430) on.
+first_free_ports() {
+  local base port first=${STACK_FIRST_PORT:-15430}
+  for base in $(seq "$first" 20 $((first + 1000))); do
     for port in $(seq "$base" $((base + 5))); do port_is_free "$port" || continue 2; done
     break
   done
   export STACK_STATE STACK_SOURCE_PORT=$base STACK_LAKE_PORT=$((base + 1)) STACK_TARGET_PORT=$((base + 2)) \
     STACK_KAFKA_PORT=$((base + 3)) STACK_CONTROLLER_PORT=$((base + 4)) STACK_CONNECT_PORT=$((base + 5))
+}
+
+# Starts a stack of its own, on free ports and in a new folder, and stops and deletes it when the script ends. Its servers
+# are exported as the tests look for them (tests/e2e/harness.py).
+own_stack() {
+  first_free_ports
   STACK_STATE=$(mktemp -d /var/tmp/walrelay-stack.XXXXXX)
   chmod 755 "$STACK_STATE"
   trap 'remove_own_stack' EXIT
