@@ -225,7 +225,7 @@ StartDecision Resume(const StartFacts& facts) {
                        " can no longer be read; ", NewSnapshotHint())),
             ""};
   }
-  if (facts.connect && position.connect_offset &&
+  if (facts.connect && !facts.connect->is_ours && position.connect_offset &&
       facts.connect->offset > *position.connect_offset) {
     return {StreamFrom{.from = slot.confirmed_flush, .adopt = true},
             Cat("Debezium has run since: streaming from the slot's ", slot.confirmed_flush)};

@@ -32,11 +32,15 @@ bool IsNewer(const ConsumedRecord& record, const std::optional<OwnedRecord>& tha
 }
 
 OwnedRecord Own(const ConsumedRecord& record) {
-  return {.partition = record.partition,
-          .offset = record.offset,
-          .timestamp_ms = record.timestamp_ms,
-          .key = std::string(*record.key),
-          .value = record.value ? std::optional<std::string>(*record.value) : std::nullopt};
+  OwnedRecord own = {
+      .partition = record.partition,
+      .offset = record.offset,
+      .timestamp_ms = record.timestamp_ms,
+      .key = std::string(*record.key),
+      .value = record.value ? std::optional<std::string>(*record.value) : std::nullopt,
+      .headers = {}};
+  for (const RecordHeader& header : record.headers) own.headers.emplace_back(header.name);
+  return own;
 }
 
 }  // namespace
