@@ -54,6 +54,8 @@ absl::Status Configure(std::string_view level, std::string_view format) {
     Logger().set_level(spdlog::level::warn);
   } else if (level == "error") {
     Logger().set_level(spdlog::level::err);
+  } else if (level == "off") {  // For simulations, not for users.
+    Logger().set_level(spdlog::level::off);
   } else {
     return absl::InvalidArgumentError(Cat("log level '", level, "' is not one of debug, info, warn, error"));
   }

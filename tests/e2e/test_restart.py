@@ -8,7 +8,7 @@ from harness import Load, append_event, check_nothing_lost, needs_stack, stack, 
 def wait_next_row(pipeline, load, seconds=60):
     """Waits until a row that is written from now on has reached the target; returns how long that took."""
     load.wait_commits(5, seconds)
-    newest = pipeline.source.value("SELECT max(seq) FROM events WHERE client = 0")
+    newest = pipeline.source.value("SELECT coalesce(max(seq), 0) FROM events WHERE client = 0")
     begun = time.monotonic()
 
     def there():

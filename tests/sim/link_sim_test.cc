@@ -1,0 +1,68 @@
+// Ten thousand histories of each link hold, the faults in them bit, and each broken variant is
+// caught. A million: links_sim --seeds 1000000.
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "tests/sim/link_a.h"
+#include "tests/sim/link_b.h"
+
+namespace walrelay::sim {
+namespace {
+
+constexpr uint64_t kSeeds = 10'000;
+
+class LinkSim : public testing::Test {
+ protected:
+  // Each foreign record is named in the log; here there are thousands on purpose.
+  void SetUp() override { ASSERT_TRUE(log::Configure("off", "text").ok()); }
+};
+
+TEST_F(LinkSim, LinkAHolds) {
+  CountsA counts;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const std::string failure = RunLinkA(seed, MutationA::kNone, counts);
+    ASSERT_EQ(failure, "") << "seed " << seed;
+  }
+  EXPECT_GT(counts.crashes, kSeeds);
+  EXPECT_GT(counts.slot_back, kSeeds / 100);
+  EXPECT_GT(counts.zombies, kSeeds / 10);
+  EXPECT_GT(counts.lost_answers, kSeeds);
+  EXPECT_GT(counts.foreign, kSeeds / 100);
+  EXPECT_GT(counts.skipped, kSeeds);
+  EXPECT_GT(counts.stops, kSeeds / 100);
+  RecordProperty("crashes", static_cast<int>(counts.crashes));
+  RecordProperty("skipped", static_cast<int>(counts.skipped));
+}
+
+TEST_F(LinkSim, LinkACatchesEveryMutation) {
+  for (const auto& [mutation, name] : kMutationsA) {
+    CountsA counts;
+    uint64_t seed = 1;
+    while (seed <= kSeeds && RunLinkA(seed, mutation, counts).empty()) ++seed;
+    EXPECT_LE(seed, kSeeds) << name;
+  }
+}
+
+TEST_F(LinkSim, LinkBHolds) {
+  CountsB counts;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const std::string failure = RunLinkB(seed, MutationB::kNone, counts);
+    ASSERT_EQ(failure, "") << "seed " << seed;
+  }
+  EXPECT_GT(counts.crashes, kSeeds);
+  EXPECT_GT(counts.conflicts, kSeeds);
+  EXPECT_GT(counts.unknown, kSeeds);
+  EXPECT_GT(counts.late_commits, kSeeds / 10);
+}
+
+TEST_F(LinkSim, LinkBCatchesEveryMutation) {
+  for (const auto& [mutation, name] : kMutationsB) {
+    CountsB counts;
+    uint64_t seed = 1;
+    while (seed <= kSeeds && RunLinkB(seed, mutation, counts).empty()) ++seed;
+    EXPECT_LE(seed, kSeeds) << name;
+  }
+}
+
+}  // namespace
+}  // namespace walrelay::sim
