@@ -254,9 +254,12 @@ absl::Status CaptureSession::Heartbeat(SteadyTime now) {
     return absl::OkStatus();
   }
   heartbeat_at_ = now + interval;
-  RETURN_IF_ERROR(
-      encoder_->Heartbeat(WallNow(), [this](const Record& record) { return Deliver(record); }));
-  offsets_.Heartbeat();
+  bool sent = false;  // No transform has dropped it.
+  RETURN_IF_ERROR(encoder_->Heartbeat(WallNow(), [&](const Record& record) {
+    sent = true;
+    return Deliver(record);
+  }));
+  if (sent) offsets_.Heartbeat();
   link_->CommittedAgain();
   const std::string& query = shared_.settings.source.heartbeat_query;
   if (query.empty()) return absl::OkStatus();

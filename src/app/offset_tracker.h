@@ -66,21 +66,24 @@ class OffsetTracker {
     current_.tx_id = tx_id;
     current_.ts_micros = ts_micros;
     current_.message_type = message_type;
-    if (sent) sent_ = current_;
+    if (!sent) return;
+    sent_ = current_;
+    sent_of_transaction_ = true;
   }
-  // A commit at `lsn`. `ended`: its END record was sent (provide.transaction.metadata); else null.
+  // A commit at `lsn`. `ended`: with provide.transaction.metadata; else null. `end_sent`: no
+  // transform has dropped its END record.
   void Commit(Lsn lsn, Lsn end_lsn, int64_t ts_micros,
-              std::shared_ptr<const EndedTransaction> ended = nullptr) {
+              std::shared_ptr<const EndedTransaction> ended = nullptr, bool end_sent = true) {
     current_.lsn = current_.lsn_proc = lsn;
     current_.lsn_commit = lsn;
     if (compat_ == envelope::Compat::k3_6_1 || ended != nullptr) {
       current_.message_type = "COMMIT";
       current_.ts_micros = ts_micros;
     }
-    if (ended != nullptr) {
-      sent_ = current_;
+    if (ended != nullptr && end_sent) sent_ = current_;
+    if (ended != nullptr && (end_sent || sent_of_transaction_))
       sent_->transaction = std::move(ended);
-    }
+    sent_of_transaction_ = false;
     frozen_ = sent_;
     frozen_end_ = end_lsn;
   }
@@ -119,6 +122,7 @@ class OffsetTracker {
   std::optional<OffsetState> frozen_;
   std::optional<OffsetState> written_;
   Lsn frozen_end_{};
+  bool sent_of_transaction_ = false;  // sent_ is of the transaction at hand.
 };
 
 inline envelope::ConnectOffset ToConnectOffset(const OffsetState& state) {

@@ -190,13 +190,16 @@ absl::Status StreamRun::On(const Commit& commit) {
   }
   context_.now = WallNow();
   CrashPoint("transaction-end");
-  RETURN_IF_ERROR(session_.encoder().EndTransaction(
-      context_, [this](const Record& record) { return session_.Deliver(record); }));
+  sent_ = false;
+  RETURN_IF_ERROR(session_.encoder().EndTransaction(context_, [this](const Record& record) {
+    sent_ = true;
+    return session_.Deliver(record);
+  }));
   session_.in_transaction = false;
   context_.last_commit = frame_lsn_;
   keepalive_end_ = std::max(keepalive_end_, commit.end_lsn);
   session_.offsets().Commit(frame_lsn_, commit.end_lsn, commit.commit_time_micros,
-                            std::move(ended));
+                            std::move(ended), sent_);
   session_.link().Committed(commit.end_lsn, frame_lsn_, commit.commit_time_micros);
   RETURN_IF_ERROR(session_.link().Passed(commit.end_lsn));
   ++session_.counters().transactions;

@@ -12,6 +12,7 @@
 #include "envelope/fixed_records.h"
 #include "envelope/plan_impl.h"
 #include "envelope/scalar_codecs.h"
+#include "envelope/transforms/decimal_format.h"
 #include "envelope/transforms/transform_chain.h"
 
 namespace walrelay::envelope {
@@ -230,16 +231,27 @@ struct Encoder::State {
     return chain == nullptr ? sink(fixed.record) : chain->Send(fixed, sink);
   }
 
+  // Headers have decimals in base64, whatever the format of keys.
+  std::string JsonHeader(const ConnectSchema& schema, std::string_view json) const {
+    if (options->key_decimal_numeric && HasDecimal(schema)) {
+      Buffer recoded;
+      AppendWithDecimalFormat(recoded, schema, json, false);
+      return JsonHeaderOf(WithDecimalFormat(schema, false), recoded.view());
+    }
+    return JsonHeaderOf(schema, json);
+  }
+  std::string JsonHeaderOf(const ConnectSchema& schema, std::string_view json) const {
+    if (!options->header_schemas) return std::string(json);
+    return Cat("{\"schema\":", SchemaJson(schema), ",\"payload\":", json, "}");
+  }
+
   // The headers of one half of a key change.
   const std::vector<RecordHeader>& ChangeHeaders(std::string_view name, KeyBytes& key,
                                                  const TablePlan::Impl& table) {
     if (!options->json_headers) {
       key_header = HeaderText(table.key_schema, key.payload(), options->key_decimal_numeric);
-    } else if (options->header_schemas) {
-      key_header =
-          Cat("{\"schema\":", SchemaJson(table.key_schema), ",\"payload\":", key.payload(), "}");
     } else {
-      key_header = key.payload();
+      key_header = JsonHeader(table.key_schema, key.payload());
     }
     change_headers.clear();
     change_headers.push_back({.name = name, .value = key_header, .is_volatile = false});

@@ -51,6 +51,11 @@ bool IsConsequence(rd_kafka_resp_err_t error) {
          error == RD_KAFKA_RESP_ERR__FATAL;
 }
 
+// To librdkafka 0 is the producer's clock: 1970-01-01 itself is sent as its first millisecond.
+int64_t TimestampOf(const Record& record) {
+  return record.timestamp_ms ? std::max<int64_t>(1, *record.timestamp_ms) : 0;
+}
+
 }  // namespace
 
 Producer::FileDescriptor::~FileDescriptor() {
@@ -165,7 +170,7 @@ rd_kafka_resp_err_t Producer::EnqueueWithExtras(const Record& record, const Topi
       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
       RD_KAFKA_V_VALUE(const_cast<char*>(Address(record.value)), Size(record.value)),
       RD_KAFKA_V_KEY(Address(record.key), Size(record.key)), RD_KAFKA_V_HEADERS(headers.get()),
-      RD_KAFKA_V_TIMESTAMP(record.timestamp_ms.value_or(0)),
+      RD_KAFKA_V_TIMESTAMP(TimestampOf(record)),
       RD_KAFKA_V_OPAQUE(std::bit_cast<void*>(ticket)), RD_KAFKA_V_END);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
     (void)headers.release();  // The message took them; on failure still ours.

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "envelope/connect_text.h"
+#include "envelope/transforms/decimal_format.h"
 
 namespace walrelay::envelope {
 namespace {
@@ -186,8 +187,17 @@ RecordHeader MakeHeader(std::string_view name, const Shape& shape, const FieldVa
     return header;
   }
   Buffer& out = pieces.Next();
-  if (options.header_schemas) out.append(shape.prefix);
-  out.append(value.is_null ? std::string_view("null") : value.json);
+  // Headers have decimals in base64, whatever the format of values.
+  const bool other_format = options.value_decimal_numeric && HasDecimal(shape.schema);
+  if (options.header_schemas) {
+    out.append(other_format ? MakeShape(WithDecimalFormat(shape.schema, false))->prefix
+                            : shape.prefix);
+  }
+  if (other_format && !value.is_null) {
+    AppendWithDecimalFormat(out, shape.schema, value.json, false);
+  } else {
+    out.append(value.is_null ? std::string_view("null") : value.json);
+  }
   if (options.header_schemas) out.push_back('}');
   header.value = out.view();
   return header;

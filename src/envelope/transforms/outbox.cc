@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "envelope/transforms/decimal_format.h"
 #include "envelope/transforms/field_reference.h"
 #include "envelope/transforms/json_expansion.h"
 
@@ -111,7 +112,11 @@ absl::StatusOr<Outbox::Columns> Outbox::FindColumns(const ConnectSchema& row) {
     columns.additional_shapes.push_back(column ? shapes_.Intern(TypeAt(row, *column)) : nullptr);
   }
   columns.id_shape = shapes_.Intern(TypeAt(row, columns.id));
-  columns.key_shape = shapes_.Intern(TypeAt(row, columns.key));
+  columns.recode_key = options_.key_decimal_numeric != options_.value_decimal_numeric &&
+                       HasDecimal(TypeAt(row, columns.key));
+  columns.key_shape = shapes_.Intern(
+      columns.recode_key ? WithDecimalFormat(TypeAt(row, columns.key), options_.key_decimal_numeric)
+                         : TypeAt(row, columns.key));
   columns.payload_shape = shapes_.Intern(TypeAt(row, columns.payload));
   return columns;
 }
@@ -284,7 +289,13 @@ absl::Status Outbox::Route(Flight& record, const Columns& columns) {
         Cat("EventRouter: column ", outbox_.route_by_field, " of ", columns.row->name, " is null"));
   }
   const std::string_view routed = Unquoted(route.json, record.pieces->Next());
-  const FieldValue key = ValueAt(row, *columns.row, columns.key);
+  FieldValue key = ValueAt(row, *columns.row, columns.key);
+  if (columns.recode_key && !key.is_null) {
+    Buffer& json = record.pieces->Next();
+    AppendWithDecimalFormat(json, TypeAt(*columns.row, columns.key), key.json,
+                            options_.key_decimal_numeric);
+    key.json = json.view();
+  }
   ASSIGN_OR_RETURN(const Payload payload, PayloadOf(record, columns));
   ASSIGN_OR_RETURN(record.timestamp_ms, Timestamp(record, columns));
   RETURN_IF_ERROR(SetPartition(record, columns, row));
