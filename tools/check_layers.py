@@ -39,6 +39,7 @@ LIBRARIES = {
     "Boost": (r"boost/", r"Boost::", {"wal", "app", "admin"}),
     "toml++": (r"toml\+\+/", r"tomlplusplus", {"app"}),
     "CLI11": (r"CLI/", r"CLI11::", {"app"}),
+    "yaml-cpp": (r"yaml-cpp/", r"yaml-cpp", {"app"}),
     "PCRE2": (r"pcre2", r"PkgConfig::pcre2", {"app"}),
     "OpenSSL": (r"openssl/", r"OpenSSL::", {"envelope"}),
     "xxhash": (r"xxhash|xxh3", r"PkgConfig::xxhash", {"kafka"}),

@@ -20,8 +20,11 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
   PositionRecord position = session.stored_position().value_or(PositionRecord{});
   Lsn from = action.from;
   if (action.create_slot) {
-    ASSIGN_OR_RETURN(const auto created, session.stream().CreateSlot(session.settings().source.slot,
-                                                                     {.export_snapshot = false}));
+    ASSIGN_OR_RETURN(
+        const auto created,
+        session.stream().CreateSlot(
+            session.settings().source.slot,
+            {.export_snapshot = false, .failover = session.settings().source.failover_slot}));
     from = created.consistent_point;
   }
   const bool new_epoch = action.create_slot || action.adopt;

@@ -23,6 +23,25 @@ absl::Status At(const Config& config, std::string_view option, std::string_view 
   return absl::InvalidArgumentError(Cat(origin->second, ": source.", message));
 }
 
+// snapshot.mode = configuration_based: two questions, of which PostgreSQL's connector asks no more.
+absl::StatusOr<SnapshotMode> ConfiguredMode(const Config& config) {
+  constexpr std::string_view kPrefix = "snapshot.mode.configuration.based.";
+  const OptionReader source = Source(config);
+  const bool data = source.Bool(Cat(kPrefix, "snapshot.data"));
+  const bool stream = source.Bool(Cat(kPrefix, "start.stream"));
+  if (!data && source.Bool(Cat(kPrefix, "snapshot.on.data.error"))) {
+    return At(config, "snapshot.mode",
+              Cat(kPrefix,
+                  "snapshot.on.data.error without snapshot.data is not built; "
+                  "snapshot.mode = when_needed is"));
+  }
+  if (data) return stream ? SnapshotMode::kAlways : SnapshotMode::kInitialOnly;
+  if (stream) return SnapshotMode::kNoData;
+  return At(config, "snapshot.mode",
+            Cat("snapshot.mode = configuration_based asks for nothing: set ", kPrefix,
+                "snapshot.data or ", kPrefix, "start.stream"));
+}
+
 SnapshotMode ModeOf(std::string_view text) {
   if (text == "initial" || text == "exported") return SnapshotMode::kInitial;
   if (text == "initial_only") return SnapshotMode::kInitialOnly;
@@ -56,13 +75,6 @@ absl::Status CheckNames(const Config& config, const CaptureOptions& options) {
   }
   if (options.publication.empty() || options.publication.size() > 63) {
     return At(config, "publication.name", "publication.name must be 1 to 63 bytes");
-  }
-  for (const std::string_view count :
-       {"topic.creation.default.partitions", "topic.creation.default.replication.factor"}) {
-    if (Source(config).Number(count) == 0) {
-      return At(config, count,
-                Cat(count, " = '0' must be a count, or -1 for the broker's default"));
-    }
   }
   return absl::OkStatus();
 }
@@ -133,6 +145,34 @@ void SetIfGiven(pg::ConnectionOptions& connection, std::string_view keyword,
   if (!value.empty()) connection.Set(keyword, value);
 }
 
+// database.initial.statements: separated by ';', of which two are one that belongs to a statement.
+std::vector<std::string> SplitStatements(std::string_view text) {
+  std::vector<std::string> statements(1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != ';') {
+      statements.back().push_back(text[i]);
+    } else if (text.substr(i).starts_with(";;")) {
+      statements.back().push_back(';');
+      ++i;
+    } else {
+      statements.emplace_back();
+    }
+  }
+  std::erase_if(statements, [](const std::string& statement) {
+    return statement.find_first_not_of(" \t\r\n") == std::string::npos;
+  });
+  return statements;
+}
+
+// pgjdbc's values in libpq's words.
+std::string TargetSession(std::string_view jdbc) {
+  if (jdbc == "master" || jdbc == "primary") return "primary";
+  if (jdbc == "slave" || jdbc == "secondary") return "standby";
+  if (jdbc == "preferslave" || jdbc == "prefersecondary") return "prefer-standby";
+  CHECK(jdbc == "any" || jdbc.empty());
+  return "";
+}
+
 // libpq understands Debezium's values as they are: both follow PostgreSQL's names.
 pg::ConnectionOptions Connection(const Config& config) {
   const OptionReader source = Source(config);
@@ -155,6 +195,9 @@ pg::ConnectionOptions Connection(const Config& config) {
   SetIfGiven(connection, "options", source.Text("driver.options"));
   SetIfGiven(connection, "connect_timeout", source.Text("driver.connectTimeout"));
   SetIfGiven(connection, "gssencmode", source.Enum("driver.gssEncMode"));
+  SetIfGiven(connection, "target_session_attrs",
+             TargetSession(source.Enum("driver.targetServerType")));
+  connection.initial_statements = SplitStatements(source.Text("database.initial.statements"));
   return connection;
 }
 
@@ -166,11 +209,18 @@ absl::StatusOr<CaptureOptions> Parse(const Config& config) {
       .topic_prefix = source.Text("topic.prefix"),
       .slot = source.Text("slot.name"),
       .drop_slot_on_stop = source.Bool("slot.drop.on.stop"),
+      .failover_slot = source.Bool("slot.failover"),
       .slot_stream_params = {},
       .publication = source.Text("publication.name"),
       .publication_mode = PublicationModeOf(source.Enum("publication.autocreate.mode")),
       .publish_via_partition_root = source.Bool("publish.via.partition.root"),
-      .snapshot_mode = ModeOf(source.Enum("snapshot.mode")),
+      .snapshot_mode = SnapshotMode::kInitial,
+      .snapshot = {},
+      .replica_identities = {},
+      .guardrail = {.max_tables = source.Number("guardrail.collections.max"),
+                    .fail = source.Enum("guardrail.collections.limit.action") == "fail"},
+      .xmin_interval = source.Millis("xmin.fetch.interval.ms"),
+      .max_retries = source.Number("errors.max.retries"),
       .status_interval = source.Millis("status.update.interval.ms"),
       .heartbeat_interval = source.Millis("heartbeat.interval.ms"),
       .heartbeat_query = source.Text("heartbeat.action.query"),
@@ -179,7 +229,16 @@ absl::StatusOr<CaptureOptions> Parse(const Config& config) {
       .include_place = {},
       .filter_health = std::make_shared<FilterHealth>(),
   };
+  if (const std::string mode = source.Enum("snapshot.mode"); mode == "configuration_based") {
+    ASSIGN_OR_RETURN(options.snapshot_mode, ConfiguredMode(config));
+  } else {
+    options.snapshot_mode = ModeOf(mode);
+  }
   RETURN_IF_ERROR(CheckNames(config, options));
+  ASSIGN_OR_RETURN(options.snapshot, MakeSnapshotOptions(config, options.filter_health));
+  ASSIGN_OR_RETURN(options.replica_identities,
+                   ParseReplicaIdentities(source.Text("replica.identity.autoset.values"),
+                                          options.filter_health));
   RETURN_IF_ERROR(FillStreamParameters(config, options));
   RETURN_IF_ERROR(FillTableFilters(config, options));
   RETURN_IF_ERROR(FillMessageFilter(config, options));
@@ -227,22 +286,6 @@ absl::StatusOr<std::vector<pg::TableName>> CapturedTables(const CaptureOptions& 
 absl::StatusOr<pg::ConnectionOptions> MakeSourceConnection(const Config& config) {
   RETURN_IF_ERROR(CheckGiven(config, {"database.hostname", "database.user", "database.dbname"}));
   return Connection(config);
-}
-
-kafka::TopicSpec MakeTopicSpec(const Config& config) {
-  constexpr std::string_view kDefault = "topic.creation.default.";
-  const OptionReader source = Source(config);
-  kafka::TopicSpec spec;
-  spec.partitions = static_cast<int32_t>(source.Number("topic.creation.default.partitions"));
-  spec.replication_factor =
-      static_cast<int32_t>(source.Number("topic.creation.default.replication.factor"));
-  for (const auto& [name, value] : config.source) {
-    const Option* option = FindOption(Section::kSource, name);
-    if (option != nullptr && option->name == "topic.creation.default.<option>") {
-      spec.config[name.substr(kDefault.size())] = value;
-    }
-  }
-  return spec;
 }
 
 std::string StreamOptionsHash(const Config& config) {

@@ -17,8 +17,9 @@
 #include "app/config.h"
 #include "app/filters.h"
 #include "app/snapshot_mode.h"
+#include "app/snapshot_options.h"
+#include "app/source_setup.h"
 #include "base/status.h"
-#include "kafka/topics.h"
 #include "pg/catalog.h"
 #include "pg/connection_options.h"
 #include "wal/publication.h"
@@ -34,6 +35,7 @@ struct CaptureOptions {
 
   std::string slot;
   bool drop_slot_on_stop = false;
+  bool failover_slot = false;  // slot.failover: of a slot that we create, where the server can.
   std::vector<std::pair<std::string, std::string>>
       slot_stream_params;  // Further options of START_REPLICATION.
 
@@ -42,6 +44,11 @@ struct CaptureOptions {
   bool publish_via_partition_root = false;
 
   SnapshotMode snapshot_mode = SnapshotMode::kInitial;
+  SnapshotOptions snapshot;
+  std::vector<ReplicaIdentityRule> replica_identities;
+  Guardrail guardrail;
+  std::chrono::milliseconds xmin_interval{0};  // 0: source.xmin stays null.
+  int64_t max_retries = -1;                    // errors.max.retries; -1: for ever.
   std::chrono::milliseconds status_interval{
       10'000};  // As asked for; the loop takes at most wal_sender_timeout / 3.
   std::chrono::milliseconds heartbeat_interval{0};  // 0: none.
@@ -74,9 +81,6 @@ absl::StatusOr<std::vector<pg::TableName>> CapturedTables(const CaptureOptions& 
 
 // How the source is reached; for the slot and publication commands, which need nothing else.
 absl::StatusOr<pg::ConnectionOptions> MakeSourceConnection(const Config& config);
-
-// topic.creation.default.*: how topics for events are created.
-kafka::TopicSpec MakeTopicSpec(const Config& config);
 
 // A hash of every option that shapes the stream (and of pipeline.compat), given or by default; 16
 // hex digits. Equal hashes mean that a restart writes what the last run would have written.

@@ -42,7 +42,7 @@ absl::Status CaptureSession::Connect() {
   catalog_->set_limit(kCatalogLimit);
   ASSIGN_OR_RETURN(link_, KafkaLink::Open({.client = settings.kafka,
                                            .slot = settings.source.slot,
-                                           .topic_spec = settings.topic_spec,
+                                           .topic_rules = settings.topic_rules,
                                            .connect_topic = settings.offset_topic,
                                            .connect_key = envelope::ConnectOffsetKey(
                                                settings.pipeline, settings.envelope->topic_prefix),
@@ -55,6 +55,7 @@ absl::Status CaptureSession::Connect() {
   tables_ = std::make_unique<TableRegistry>(*catalog_, settings.source, settings.envelope,
                                             shared_.counters);
   encoder_ = std::make_unique<envelope::Encoder>(settings.envelope);
+  RETURN_IF_ERROR(PrepareTables());
   RETURN_IF_ERROR(EnsurePublication());
   auto stream = wal::ReplicationStream::Connect(settings.source.connection, kConnectLimit);
   if (!stream.ok()) return SourceError(stream.status(), ExitCode::kSourceRefused);
@@ -67,6 +68,20 @@ absl::Status CaptureSession::Connect() {
   if (identity_.wal_sender_timeout.count() > 0)
     status_interval_ = std::min(status_interval_, identity_.wal_sender_timeout / 3);
   return absl::OkStatus();
+}
+
+absl::Status CaptureSession::PrepareTables() {
+  const CaptureOptions& source = shared_.settings.source;
+  if (source.replica_identities.empty() && source.guardrail.max_tables == 0) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(auto tables, pg::ListTables(*catalog_));
+  std::erase_if(tables, [&](const pg::ListedTable& table) {
+    return !source.table_captured(table.name.schema, table.name.table);
+  });
+  RETURN_IF_ERROR(CheckGuardrail(source.guardrail, tables.size()));
+  RETURN_IF_ERROR(SetReplicaIdentities(*catalog_, source.replica_identities, tables));
+  return source.filter_health->status();
 }
 
 absl::Status CaptureSession::EnsurePublication() {
@@ -96,6 +111,24 @@ Epoch CaptureSession::EpochFrom(Lsn incarnation) const {
   return {.system_identifier = identity_.system_identifier,
           .timeline = identity_.timeline,
           .incarnation = incarnation};
+}
+
+absl::StatusOr<std::optional<uint64_t>> CaptureSession::Xmin(SteadyTime now) {
+  const CaptureOptions& source = shared_.settings.source;
+  if (source.xmin_interval.count() == 0 || now < xmin_at_) return xmin_;
+  xmin_at_ = now + source.xmin_interval;
+  ASSIGN_OR_RETURN(const auto slot, wal::ReadSlot(*catalog_, source.slot));
+  xmin_ = slot ? std::optional<uint64_t>(slot->catalog_xmin) : std::nullopt;
+  return xmin_;
+}
+
+absl::Status CaptureSession::Pause(std::chrono::milliseconds pause) {
+  const SteadyTime until = Clock::now() + pause;
+  while (Clock::now() < until) {
+    RETURN_IF_ERROR(loop_.Wait({{.fd = link_->event_fd()}}, std::min(until, next_chore())));
+    RETURN_IF_ERROR(Tend());
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<StartDecision> CaptureSession::Decide() {

@@ -77,6 +77,10 @@ class CaptureSession {
   Epoch EpochFrom(Lsn incarnation) const;
   // Where the source's WAL ended when we connected.
   Lsn server_flush() const { return identity_.flush_lsn; }
+  // source.xmin: the slot's catalog_xmin, read anew every xmin.fetch.interval.ms; none without.
+  absl::StatusOr<std::optional<uint64_t>> Xmin(SteadyTime now);
+  // Waits, and keeps everything else alive meanwhile.
+  absl::Status Pause(std::chrono::milliseconds pause);
   // The position that earlier runs left; none at a first start. After Decide().
   const std::optional<PositionRecord>& stored_position() const { return stored_position_; }
 
@@ -87,6 +91,8 @@ class CaptureSession {
 
  private:
   absl::Status EnsurePublication();
+  // What is done to the source's tables, or asked of them, before anything is captured.
+  absl::Status PrepareTables();
   absl::StatusOr<std::optional<ConnectFacts>> ReadConnectFacts();
   absl::StatusOr<std::vector<std::string>> TopicsWithRecords(
       const std::map<std::string, int32_t>& topics);
@@ -115,6 +121,8 @@ class CaptureSession {
   SteadyTime sample_at_{};
   SteadyTime offset_at_{};
   SteadyTime heartbeat_at_{};
+  SteadyTime xmin_at_{};
+  std::optional<uint64_t> xmin_;
 };
 
 }  // namespace walrelay::app

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "app/capture_options.h"
+#include "app/topic_rules.h"
 #include "envelope/options.h"
 #include "kafka/client_options.h"
-#include "kafka/topics.h"
 
 namespace walrelay::app {
 
@@ -16,7 +16,7 @@ struct CaptureSettings {
   CaptureOptions source;  // Connection, slot, publication, snapshot, filters, heartbeat.
   std::shared_ptr<const envelope::Options> envelope;
   kafka::ClientOptions kafka;
-  kafka::TopicSpec topic_spec;
+  TopicRules topic_rules;
   std::string pipeline;      // The connector's name, for Debezium's offset record.
   std::string offset_topic;  // Connect's offsets topic.
   std::chrono::milliseconds offset_flush_interval{60'000};

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/commands/config_commands.h"
+#include "app/commands/config_report_commands.h"
 #include "app/commands/dlq_commands.h"
 #include "app/commands/parked_commands.h"
 #include "app/commands/position_commands.h"
@@ -23,7 +24,9 @@ using Action = std::function<absl::Status(const Config&)>;
 constexpr char kExamples[] = R"(Examples:
   walrelay run                                   the pipeline on this machine, without a file
   walrelay produce --config walrelay.toml        PostgreSQL to Kafka only
+  walrelay produce --connector connector.json --set kafka.bootstrap.servers=broker:9092
   walrelay apply --config walrelay.toml --set kafka.group.id=appliers
+  walrelay config explain connector.json         what becomes of each of its keys
   walrelay config check --config walrelay.toml   what is in force, and from where
   walrelay slot show; walrelay position show     where the pipeline is
   walrelay slot drop old_slot --dry-run          what would be lost
@@ -54,8 +57,10 @@ absl::Status ShowVersion(Console& console, bool json) {
 // The commands and what each parsed option is stored in. One object parses once.
 class CommandLine {
  public:
-  CommandLine(Console& console, const PipelineRunner& run_pipeline)
+  CommandLine(Console& console, const PipelineRunner& run_pipeline,
+              const std::vector<std::string>& environment)
       : console_(console), run_(run_pipeline) {
+    inputs_.environment = environment;
     app_.require_subcommand(1);
     app_.get_formatter()->column_width(36);
     AddPipelineCommands();
@@ -81,6 +86,11 @@ class CommandLine {
         ->add_option("-c,--config", file_,
                      "TOML file; without it, the built-in pipeline of this machine")
         ->type_name("FILE");
+    command
+        ->add_option("--connector", connector_,
+                     "a Debezium connector's configuration as it is: JSON, Strimzi YAML or "
+                     ".properties; over --config")
+        ->type_name("FILE");
     command->add_option("--set", inputs_.sets, "an option over file and environment; repeatable")
         ->type_name("SECTION.KEY=VALUE")
         ->allow_extra_args(false);
@@ -88,6 +98,7 @@ class CommandLine {
       if (!command->get_subcommands().empty()) return;  // It is theirs.
       action_ = action;
       if (!file_.empty()) inputs_.file = file_;
+      if (!connector_.empty()) inputs_.connector = connector_;
     });
     return command;
   }
@@ -325,12 +336,36 @@ class CommandLine {
     check->add_flag("--list-options", list_options_,
                     "every option, its default and what it does here");
 
+    AddReportCommands(*config_group);
+
     CLI::App* version = app_.add_subcommand("version", "the version of this program");
     AddJson(version);
     version->callback([this] {
       needs_config_ = false;
       action_ = [this](const Config&) { return ShowVersion(console_, json_); };
     });
+  }
+
+  // What must be said even of a configuration that cannot be used.
+  void AddReportCommands(CLI::App& config_group) {
+    CLI::App* explain =
+        Add(config_group, "explain", "what becomes of every key: honoured, nothing, or refused",
+            [this](const Config&) {
+              const auto file = name_.empty() ? std::nullopt : std::optional(name_);
+              return ExplainConfigCommand(inputs_, file, console_, json_);
+            });
+    explain->add_option("file", name_,
+                        "a connector's configuration or a TOML file; else the one in force");
+    AddJson(explain);
+    explain->footer("Example: walrelay config explain connector.json");
+    CLI::App* import =
+        Add(config_group, "import", "write a connector's configuration as TOML",
+            [this](const Config&) { return ImportConfigCommand(inputs_, name_, console_); });
+    import->add_option("file", name_, "JSON, Strimzi YAML or .properties")->required();
+    import->footer("Example: walrelay config import connector.json > walrelay.toml");
+    for (CLI::App* command : {explain, import}) {
+      command->preparse_callback([this](size_t) { needs_config_ = false; });
+    }
   }
 
   Console& console_;
@@ -342,6 +377,7 @@ class CommandLine {
 
   // What options are parsed into.
   std::string file_;
+  std::string connector_;
   ConfigInputs inputs_;
   Consent consent_;
   bool json_ = false;
@@ -385,7 +421,7 @@ std::string CommandHint(CLI::App& app, const std::vector<std::string>& arguments
 int RunCommandLine(const std::vector<std::string>& arguments,
                    const std::vector<std::string>& environment, Console& console,
                    const PipelineRunner& run_pipeline) {
-  CommandLine line(console, run_pipeline);
+  CommandLine line(console, run_pipeline, environment);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // As CLI11 wants it.
     line.app().parse(std::move(reversed));
@@ -399,9 +435,7 @@ int RunCommandLine(const std::vector<std::string>& arguments,
 
   Config config;
   if (line.needs_config()) {
-    ConfigInputs inputs = line.inputs();
-    inputs.environment = environment;
-    auto loaded = LoadConfig(inputs);
+    auto loaded = LoadConfig(line.inputs());
     if (!loaded.ok()) return Fail(console, loaded.status());
     config = *std::move(loaded);
     if (const auto status = log::Configure(config.log.level, config.log.format); !status.ok()) {

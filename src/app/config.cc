@@ -2,10 +2,12 @@
 
 #include "app/capture_options.h"
 #include "app/config_layers.h"
+#include "app/connector_keys.h"
 #include "app/envelope_options.h"
 #include "app/interpolate.h"
 #include "app/option_table.h"
 #include "app/public_settings.h"
+#include "app/topic_rules.h"
 #include "app/transform_options.h"
 #include "base/check.h"
 #include "kafka/client_options.h"
@@ -53,14 +55,27 @@ std::string FullName(const Given& given) {
   return Cat(SectionName(given.section), ".", PublicOptionName(given.section, given.key));
 }
 
-absl::StatusOr<Merged> Merge(std::optional<std::string_view> toml, std::string_view file_name,
-                             const ConfigInputs& inputs) {
+// The texts of the files that a configuration is made from.
+struct Texts {
+  std::optional<std::string_view> toml;
+  std::string_view file_name;
+  std::optional<std::string_view> connector;
+};
+
+absl::StatusOr<Merged> Merge(const Texts& texts, const ConfigInputs& inputs,
+                             std::vector<std::string>& notices) {
   Merged merged;
-  if (toml) {
-    ASSIGN_OR_RETURN(const Layer file, TomlLayer(*toml, file_name));
+  if (texts.toml) {
+    ASSIGN_OR_RETURN(const Layer file, TomlLayer(*texts.toml, texts.file_name));
     merged.Add(file);
-  } else {
+  } else if (!texts.connector) {
     merged.Add(BuiltInLayer());
+  }
+  if (texts.connector) {
+    ASSIGN_OR_RETURN(const ConnectorFile file,
+                     ReadConnector(*texts.connector, inputs.connector.value_or("connector")));
+    ASSIGN_OR_RETURN(const Layer connector, ConnectorLayer(file, inputs.environment, notices));
+    merged.Add(connector);
   }
   ASSIGN_OR_RETURN(const Layer environment, EnvironmentLayer(inputs.environment, merged.AsLayer()));
   merged.Add(environment);
@@ -164,30 +179,54 @@ absl::Status Fill(const Merged& merged, Config& config) {
         Cat(config.file.empty() ? "" : Cat(config.file, ": "), "[kafka]: ", Message(status)));
   }
   RETURN_IF_ERROR(CheckCaptureOptions(config));
+  RETURN_IF_ERROR(TopicRules::Make(config, std::make_shared<FilterHealth>()).status());
   for (std::string& notice : TransformNotices(config)) config.notices.push_back(std::move(notice));
   return MakeEnvelopeOptions(config, std::make_shared<FilterHealth>()).status();
+}
+
+// A connector's configuration may leave these to its worker, whose own we do not see.
+void NoteConverters(Config& config) {
+  for (const std::string_view name : {"key.converter", "value.converter"}) {
+    if (config.source.contains(std::string(name))) continue;
+    config.notices.push_back(Cat("source.", name,
+                                 " is not given: JsonConverter with schemas here (in Connect the "
+                                 "worker's default counts; give it if that is another)"));
+  }
 }
 
 }  // namespace
 
 absl::StatusOr<Config> ParseConfig(std::optional<std::string_view> toml, std::string_view file_name,
-                                   const ConfigInputs& inputs) {
+                                   const ConfigInputs& inputs,
+                                   std::optional<std::string_view> connector) {
   Config config;
-  if (toml) config.file = file_name;
-  ASSIGN_OR_RETURN(Merged merged, Merge(toml, file_name, inputs));
+  if (toml) {
+    config.file = file_name;
+  } else if (connector) {
+    config.file = inputs.connector.value_or("connector");
+  }
+  const Texts texts = {.toml = toml, .file_name = file_name, .connector = connector};
+  ASSIGN_OR_RETURN(Merged merged, Merge(texts, inputs, config.notices));
   RETURN_IF_ERROR(merged.ForEach([&](Given& given) { return Settle(given, inputs, config); }));
   RETURN_IF_ERROR(Fill(merged, config));
   if (merged.Has(Section::kSource) && !config.source.contains("plugin.name")) {
     config.notices.push_back(
         "source.plugin.name is not given: pgoutput here (Debezium would take decoderbufs)");
   }
+  if (connector) NoteConverters(config);
   return config;
 }
 
 absl::StatusOr<Config> LoadConfig(const ConfigInputs& inputs) {
-  if (!inputs.file) return ParseConfig(std::nullopt, "", inputs);
-  ASSIGN_OR_RETURN(const std::string text, ReadTextFile(*inputs.file));
-  return ParseConfig(text, *inputs.file, inputs);
+  std::optional<std::string> text;
+  if (inputs.file) {
+    ASSIGN_OR_RETURN(text, ReadTextFile(*inputs.file));
+  }
+  std::optional<std::string> connector;
+  if (inputs.connector) {
+    ASSIGN_OR_RETURN(connector, ReadTextFile(*inputs.connector));
+  }
+  return ParseConfig(text, inputs.file.value_or(""), inputs, connector);
 }
 
 }  // namespace walrelay::app

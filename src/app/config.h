@@ -1,7 +1,8 @@
 // The configuration of one pipeline, complete and checked.
 //
-// Layers, later ones win: the configuration file (TOML) or, when none is given, the built-in
-// pipeline; the environment (WALRELAY_SOURCE_DATABASE_HOSTNAME); --set source.database.hostname=….
+// Layers, later ones win: the configuration file (TOML) or, when no file at all is given, the
+// built-in pipeline; a connector's configuration (connector_file.h); the environment
+// (WALRELAY_SOURCE_DATABASE_HOSTNAME); --set source.database.hostname=….
 // Then ${file:…}, ${env:…} and ${directory:…} are replaced by what they name. Words are not
 // invented: [source] takes Debezium's and Connect's option names, [kafka] librdkafka's, [lake] and
 // [target] libpq connection strings. An unknown key, a wrong value and an option that is not built
@@ -59,7 +60,7 @@ struct LogSettings {
 };
 
 struct Config {
-  std::string file;  // Empty: the built-in configuration.
+  std::string file;  // The file of options, or the connector's; empty: the built-in configuration.
   PipelineSettings pipeline;
   Settings source;  // What was given, not the defaults; empty: no [source], only `apply` can run.
   Settings kafka;
@@ -78,17 +79,20 @@ struct Config {
 
 // What a configuration is made from.
 struct ConfigInputs {
-  std::optional<std::string> file;       // Path of a TOML file.
-  std::vector<std::string> environment;  // "NAME=value", all of the process' environment.
-  std::vector<std::string> sets;         // "section.key=value" of each --set.
+  std::optional<std::string> file;         // Path of a TOML file.
+  std::optional<std::string> connector{};  // Path of a connector's configuration, in any form.
+  std::vector<std::string> environment;    // "NAME=value", all of the process' environment.
+  std::vector<std::string> sets;           // "section.key=value" of each --set.
 };
 
 // Reads the file and whatever the values refer to; connects to nothing.
 absl::StatusOr<Config> LoadConfig(const ConfigInputs& inputs);
 
-// The same from the text of a file; `file_name` is what messages call it. No text: the built-in
-// configuration.
+// The same from the text of a file; `file_name` is what messages call it. Neither a text nor a
+// connector: the built-in configuration. `connector` is the text of inputs.connector, which is
+// called so in messages.
 absl::StatusOr<Config> ParseConfig(std::optional<std::string_view> toml, std::string_view file_name,
-                                   const ConfigInputs& inputs);
+                                   const ConfigInputs& inputs,
+                                   std::optional<std::string_view> connector = std::nullopt);
 
 }  // namespace walrelay::app

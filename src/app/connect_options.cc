@@ -20,7 +20,7 @@ constexpr std::string_view kOtherConverters =
 constexpr std::string_view kConverterOption =
     "belongs to a converter that is not built yet; remove it";
 constexpr std::string_view kKafkaSection =
-    "give it in [kafka], under librdkafka's name, and remove it here";
+    "give it in [kafka], under librdkafka's name (--connector does so by itself)";
 
 constexpr Option kConnect[] = {
     {S, "name", kText, "", 'A', kHonoured, "", "the same as pipeline.name"},
@@ -90,12 +90,12 @@ constexpr Option kConnect[] = {
      "the default group holds every topic"},
     {S, "topic.creation.default.<option>", kText, "", 'B', kHonoured, "",
      "any topic option of Kafka"},
-    {S, "topic.creation.groups", kText, "", 'B', kRefused, "",
-     "not built yet; create such topics beforehand and remove it"},
-    {S, "topic.creation.<group>", kText, "", 'B', kRefused, "",
-     "not built yet; create such topics beforehand and remove it"},
-    {S, "errors.tolerance", kEnum, "none", 'B', kNothing, "none",
-     "there is nothing here that it covers", "all"},
+    {S, "topic.creation.groups", kText, "", 'B', kHonoured, "",
+     "names of groups of topics with options of their own"},
+    {S, "topic.creation.<group>.<option>", kText, "", 'B', kHonoured, "",
+     "include, exclude, partitions, replication.factor, and any topic option of Kafka"},
+    {S, "errors.tolerance", kEnum, "none", 'B', kNothing, "none|all",
+     "what cannot be converted or transformed stops the stream: nothing is skipped"},
     {S, "errors.retry.timeout", kNumber, "0", 'B', kNothing, "-1..",
      "it covers converters, which do not fail here"},
     {S, "errors.retry.delay.max.ms", kMillis, "60000", 'B', kNothing, "0..",
@@ -103,7 +103,7 @@ constexpr Option kConnect[] = {
     {S, "errors.log.enable", kBool, "false", 'B', kNothing, "", "every error is logged once"},
     {S, "errors.log.include.messages", kBool, "false", 'B', kNothing, "",
      "values never stand in the log"},
-    {S, "errors.deadletterqueue.topic.name", kText, "", 'B', kRefused, "",
+    {S, "errors.deadletterqueue.topic.name", kText, "", 'B', kNothing, "",
      "a source connector has none"},
     {S, "errors.deadletterqueue.<option>", kText, "", 'B', kNothing, "",
      "a source connector has none"},
@@ -118,6 +118,10 @@ constexpr Option kConnect[] = {
      "pipeline.delivery says how records are delivered"},
     {S, "offsets.storage.topic", kText, "", 'C', kRefused, "",
      "give it as pipeline.offset.storage.topic"},
+    {S, "config.providers", kText, "", 'A', kNothing, "",
+     "${file:…}, ${env:…} and ${directory:…} are always understood"},
+    {S, "config.providers.<option>", kText, "", 'A', kNothing, "",
+     "${file:…}, ${env:…} and ${directory:…} are always understood"},
     {S, "config.action.reload", kEnum, "restart", 'C', kNothing, "restart|none",
      "secrets are read at start"},
     {S, "record.processing.threads", kText, "", 'X', kNothing, "", "one thread captures"},
@@ -129,7 +133,7 @@ constexpr Option kConnect[] = {
     {S, "task.management.timeout.ms", kMillis, "", 'X', kNothing, "0..",
      "a stop takes at most 10 s"},
     {S, "debezium.<option>", kSecret, "", 'A', kRefused, "",
-     "a Debezium Server file cannot be read yet; strip the prefix debezium.source. here"},
+     "belongs into a file of Debezium Server: give that as it is with --connector"},
     {S, "quarkus.<option>", kText, "", 'B', kNothing, "", "see [admin] and [log]"},
 };
 

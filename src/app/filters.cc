@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "app/java_syntax.h"
+
 namespace walrelay::app {
 namespace {
 
@@ -47,26 +49,6 @@ std::string Unescaped(std::string_view expression) {
 }
 
 }  // namespace
-
-std::optional<size_t> JavaOnlyClass(std::string_view expression) {
-  size_t class_begin = std::string_view::npos;  // Place of the '[' of the class that we are in.
-  for (size_t i = 0; i < expression.size(); ++i) {
-    const char c = expression[i];
-    const bool in_class = class_begin != std::string_view::npos;
-    const bool first =
-        in_class && (i == class_begin + 1 || (i == class_begin + 2 && expression[i - 1] == '^'));
-    if (c == '\\') {
-      ++i;
-    } else if (!in_class) {
-      if (c == '[') class_begin = i;
-    } else if (c == '[' || (c == '&' && expression.substr(i).starts_with("&&"))) {
-      return i;
-    } else if (c == ']' && !first) {
-      class_begin = std::string_view::npos;
-    }
-  }
-  return std::nullopt;
-}
 
 std::vector<std::string> SplitRegexList(std::string_view list) {
   std::vector<std::string> parts;
@@ -112,20 +94,20 @@ absl::StatusOr<RegexList> RegexList::Parse(std::string_view option, std::string_
 
 absl::StatusOr<RegexList> RegexList::Compile(std::string_view option,
                                              const std::vector<std::string>& expressions,
-                                             SharedFilterHealth health) {
-  constexpr uint32_t kOptions = PCRE2_CASELESS | PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED |
-                                PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
+                                             SharedFilterHealth health, Case letters) {
+  constexpr uint32_t kAlways = PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED |
+                               PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
+  const uint32_t options = kAlways | (letters == Case::kIgnored ? PCRE2_CASELESS : 0);
   RegexList made;
   made.health_ = std::move(health);
   for (const std::string& text : expressions) {
-    if (const auto place = JavaOnlyClass(text)) {
-      return absl::InvalidArgumentError(
-          Cat(option, ": '", text, "' nests or intersects character classes (at character ", *place,
-              "), which only Java can; write one class, or alternatives"));
+    const auto pattern = JavaRegexToPcre(text, letters == Case::kIgnored);
+    if (!pattern.ok()) {
+      return absl::InvalidArgumentError(Cat(option, ": '", text, "' ", Message(pattern.status())));
     }
     int error = 0;
     PCRE2_SIZE where = 0;
-    Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), kOptions,
+    Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern->data()), pattern->size(), options,
                             &error, &where, nullptr));
     if (code == nullptr) {
       return absl::InvalidArgumentError(Cat(option, ": '", text, "' is not a regular expression: ",

@@ -2,11 +2,10 @@
 //
 // Each expression must match the whole name, without regard to case. `\,` is a comma inside an
 // expression. They are asked once per relation version or message prefix, never per row. PCRE2
-// stands in for Java's engine: it is the same language but for rare corners (Java folds only ASCII
-// case unless told otherwise). Matching has a step limit; an expression that exceeds it has no
-// answer, so the filter says "no" and FilterHealth keeps the error, which the owner must look at
-// before it acts on answers. Immutable after construction, cheap to copy; FilterHealth is not
-// thread-safe. Source: OPTIONS.md §1 "General parsing rules", §1.4; Debezium's RegExSplitter,
+// stands in for Java's engine (java_syntax.h). Matching has a step limit; an expression that exceeds
+// it has no answer, so the filter says "no" and FilterHealth keeps the error, which the owner must
+// look at before it acts on answers. Immutable after construction, cheap to copy; FilterHealth is
+// not thread-safe. Source: OPTIONS.md §1 "General parsing rules", §1.4; Debezium's RegExSplitter,
 // RelationalTableFilters, Key.
 #pragma once
 
@@ -38,13 +37,11 @@ using SharedFilterHealth = std::shared_ptr<FilterHealth>;
 // empty ones are dropped.
 std::vector<std::string> SplitRegexList(std::string_view list);
 
-// Where a character class holds what only Java understands: a class inside it, or an intersection.
-// PCRE2 would take the same characters for something else without a word.
-std::optional<size_t> JavaOnlyClass(std::string_view expression);
-
 // Some expressions of one option; a name matches when any of them does.
 class RegexList {
  public:
+  enum class Case { kIgnored, kHeeded };  // Debezium's lists ignore it.
+
   // Matches nothing.
   RegexList() = default;
   // `option` is named in errors. InvalidArgument for an expression that does not compile.
@@ -52,7 +49,8 @@ class RegexList {
                                          SharedFilterHealth health);
   static absl::StatusOr<RegexList> Compile(std::string_view option,
                                            const std::vector<std::string>& expressions,
-                                           SharedFilterHealth health);
+                                           SharedFilterHealth health,
+                                           Case letters = Case::kIgnored);
 
   bool Matches(std::string_view name) const;
   // The places in the list of the expressions that match, ascending.

@@ -9,6 +9,8 @@
 namespace walrelay::app {
 namespace {
 
+constexpr std::string_view kKnownProviders =
+    "only the providers file, env and directory are built (write $${ for a literal ${)";
 constexpr size_t kMaxFileBytes = 16 * 1024 * 1024;
 
 template <auto Function>
@@ -194,6 +196,22 @@ std::string WriteInConnection(std::string_view before, std::string_view found) {
   return written;
 }
 
+absl::Status CheckReferences(std::string_view value) {
+  for (size_t open = value.find("${"); open != std::string_view::npos;
+       open = value.find("${", open + 2)) {
+    if (open > 0 && value[open - 1] == '$') continue;
+    const size_t close = value.find('}', open);
+    if (close == std::string_view::npos) break;
+    const std::string_view inside = value.substr(open + 2, close - open - 2);
+    const size_t colon = inside.find(':');
+    const std::string_view provider = inside.substr(0, colon);
+    if (colon == std::string_view::npos || !IsProviderName(provider)) continue;
+    if (provider == "file" || provider == "env" || provider == "directory") continue;
+    return BadReference(value.substr(open, close - open + 1), kKnownProviders);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> Interpolate(std::string_view value,
                                         std::span<const std::string> environment,
                                         ReferenceWriter write) {
@@ -218,13 +236,11 @@ absl::StatusOr<std::string> Interpolate(std::string_view value,
     }
     const std::string_view reference = value.substr(open, close - open + 1);
     const std::string_view rest = inside.substr(colon + 1);
-    absl::StatusOr<std::string> found =
-        provider == "file"        ? FromFile(reference, rest)
-        : provider == "directory" ? FromDirectory(reference, rest)
-        : provider == "env"       ? FromEnvironment(reference, rest, environment)
-                                  : BadReference(reference,
-                                                 "only the providers file, env and directory are built "
-                                                       "(write $${ for a literal ${)");
+    absl::StatusOr<std::string> found = provider == "file"        ? FromFile(reference, rest)
+                                        : provider == "directory" ? FromDirectory(reference, rest)
+                                        : provider == "env"
+                                            ? FromEnvironment(reference, rest, environment)
+                                            : BadReference(reference, kKnownProviders);
     if (!found.ok()) return found;
     out.append(value.substr(0, open));
     out.append(write(out, *found));

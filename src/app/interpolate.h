@@ -33,6 +33,10 @@ absl::StatusOr<std::string> Interpolate(std::string_view value,
                                         std::span<const std::string> environment,
                                         ReferenceWriter write = WritePlain);
 
+// Whether every reference names a provider that is built, without resolving any. InvalidArgument
+// names the first that does not.
+absl::Status CheckReferences(std::string_view value);
+
 // A Java .properties file: last value wins.
 std::map<std::string, std::string> ParseProperties(std::string_view text);
 

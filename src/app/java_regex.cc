@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "app/filters.h"
+#include "app/java_syntax.h"
 
 namespace walrelay::app {
 namespace {
@@ -73,14 +73,14 @@ struct JavaRegex::Compiled {
 };
 
 absl::StatusOr<JavaRegex> JavaRegex::Compile(std::string_view option, std::string_view expression) {
-  if (const auto place = JavaOnlyClass(expression)) {
+  const auto pattern = JavaRegexToPcre(expression, /*caseless=*/false);
+  if (!pattern.ok()) {
     return absl::InvalidArgumentError(
-        Cat(option, ": '", expression, "' nests or intersects character classes (at character ",
-            *place, "), which only Java can; write one class, or alternatives"));
+        Cat(option, ": '", expression, "' ", Message(pattern.status())));
   }
   int error = 0;
   PCRE2_SIZE where = 0;
-  Code code(pcre2_compile(Units(expression), expression.size(), PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
+  Code code(pcre2_compile(Units(*pattern), pattern->size(), PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C,
                           &error, &where, nullptr));
   if (code == nullptr) {
     return absl::InvalidArgumentError(Cat(option, ": '", expression,

@@ -160,7 +160,8 @@ void KafkaLink::ForgetTopicCache() {
 absl::Status KafkaLink::EnsurePositionsTopic() {
   if (positions_topic_ready_) return absl::OkStatus();
   RETURN_IF_ERROR(topics_->Ensure(
-      kafka::kPositionsTopic, kafka::PositionsTopicSpec(options_.topic_spec.replication_factor)));
+      kafka::kPositionsTopic,
+      kafka::PositionsTopicSpec(options_.topic_rules.by_default().replication_factor)));
   RETURN_IF_ERROR(producer_->Prefetch(kafka::kPositionsTopic));
   positions_topic_ready_ = true;
   return absl::OkStatus();
@@ -235,10 +236,11 @@ absl::Status KafkaLink::WriteConnectRecord(const std::string& value, Author auth
   if (options_.connect_topic.empty()) return absl::OkStatus();
   if (connect_partitions_ == 0) {
     // As Connect makes it: 25 partitions (offset.storage.partitions), compacted.
-    RETURN_IF_ERROR(topics_->Ensure(options_.connect_topic,
-                                    {.partitions = 25,
-                                     .replication_factor = options_.topic_spec.replication_factor,
-                                     .config = {{"cleanup.policy", "compact"}}}));
+    RETURN_IF_ERROR(
+        topics_->Ensure(options_.connect_topic,
+                        {.partitions = 25,
+                         .replication_factor = options_.topic_rules.by_default().replication_factor,
+                         .config = {{"cleanup.policy", "compact"}}}));
     ASSIGN_OR_RETURN(const auto count, topics_->PartitionCount(options_.connect_topic));
     if (!count)
       return absl::UnavailableError(
@@ -266,7 +268,7 @@ absl::Status KafkaLink::WriteConnectRecordNow(const std::string& value, Author a
 absl::StatusOr<bool> KafkaLink::Adopt(const std::string& name) {
   const auto known = base_.topics.find(name);
   bool is_new = known == base_.topics.end();
-  RETURN_IF_ERROR(topics_->Ensure(name, options_.topic_spec));
+  RETURN_IF_ERROR(topics_->Ensure(name, options_.topic_rules.Of(name)));
   ASSIGN_OR_RETURN(const auto count, topics_->PartitionCount(name));
   if (!count)
     return absl::UnavailableError(Cat("topic ", name, " is not there though it was just made"));

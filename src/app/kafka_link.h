@@ -26,6 +26,7 @@
 #include "admin/counters.h"
 #include "app/exactly_once.h"
 #include "app/start_decision.h"
+#include "app/topic_rules.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "change/position.h"
@@ -42,7 +43,7 @@ namespace walrelay::app {
 struct KafkaLinkOptions {
   kafka::ClientOptions client;
   std::string slot;             // Key of the position record.
-  kafka::TopicSpec topic_spec;  // For topics that we create.
+  TopicRules topic_rules;       // For topics that we create.
   std::string connect_topic;    // Where Debezium's offset record goes; empty: nowhere.
   std::string connect_key;      // Its key.
   std::string options_hash;     // Written into the position record.

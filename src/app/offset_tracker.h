@@ -32,6 +32,7 @@ struct OffsetState {
   Lsn lsn_proc{};
   std::optional<Lsn> lsn_commit;
   std::optional<uint64_t> tx_id;
+  std::optional<uint64_t> xmin{};
   int64_t ts_micros = 0;
   std::string_view message_type{};                        // A literal.
   std::shared_ptr<const EndedTransaction> transaction{};  // Null: no END record was the last.
@@ -59,6 +60,8 @@ class OffsetTracker {
                                   .snapshot = true};
     frozen_end_ = from;
   }
+  // What the events from here on say of the slot's catalog_xmin (xmin.fetch.interval.ms).
+  void Xmin(std::optional<uint64_t> xmin) { current_.xmin = xmin; }
   // A row, a truncate or a message was processed. `sent`: it became a record.
   void Event(std::string_view message_type, Lsn lsn, std::optional<uint64_t> tx_id,
              int64_t ts_micros, bool sent) {
@@ -129,6 +132,7 @@ inline envelope::ConnectOffset ToConnectOffset(const OffsetState& state) {
   envelope::ConnectOffset offset;
   offset.lsn = state.lsn;
   offset.tx_id = state.tx_id;
+  offset.xmin = state.xmin;
   offset.ts_usec = state.ts_micros;
   if (state.snapshot) {
     offset.snapshot = envelope::OffsetSnapshot::kInitial;

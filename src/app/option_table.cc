@@ -106,8 +106,9 @@ absl::Status CheckKind(const Option& option, std::string_view name, std::string_
     case ValueKind::kEnum:
       if (OneOf(value, option.values)) return absl::OkStatus();
       if (OneOf(value, option.not_built)) {
-        return absl::InvalidArgumentError(
-            Cat(name, " = '", value, "' is not built yet; choose one of: ", Listed(option.values)));
+        return absl::InvalidArgumentError(Cat(name, " = '", value, "' cannot be honoured (",
+                                              option.note,
+                                              "); choose one of: ", Listed(option.values)));
       }
       return WrongValue(option, name, value, Cat("one of: ", Listed(option.values)));
   }

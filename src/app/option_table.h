@@ -69,7 +69,7 @@ struct Option {
   std::string_view
       values;  // kEnum: "a|b|c"; kNumber and kMillis: "least..most", either may be missing.
   std::string_view note;       // What it does here, why it means nothing, or what to do instead.
-  std::string_view not_built;  // kEnum: values of Debezium that are not built, "x|y".
+  std::string_view not_built;  // kEnum: values of Debezium that cannot be honoured, "x|y".
   bool shapes_stream;          // Part of the hash of options that shape the stream.
 };
 

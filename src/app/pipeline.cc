@@ -67,12 +67,14 @@ struct Shared {
   }
 };
 
-std::jthread StartStage(Shared& shared, std::string stage, std::function<absl::Status()> session) {
-  return std::jthread([&shared, stage = std::move(stage), session = std::move(session)] {
-    // "walrelay:lake" in ps and top.
-    prctl(PR_SET_NAME, Cat("wr:", stage).substr(0, 15).c_str());
-    shared.Ended(stage, Supervise(stage, shared.board, shared.stop, session));
-  });
+std::jthread StartStage(Shared& shared, std::string stage, std::function<absl::Status()> session,
+                        int64_t max_retries = -1) {
+  return std::jthread(
+      [&shared, stage = std::move(stage), session = std::move(session), max_retries] {
+        // "walrelay:lake" in ps and top.
+        prctl(PR_SET_NAME, Cat("wr:", stage).substr(0, 15).c_str());
+        shared.Ended(stage, Supervise(stage, shared.board, shared.stop, session, max_retries));
+      });
 }
 
 absl::StatusOr<std::unique_ptr<admin::HttpServer>> ServeAdmin(const Config& config, Shared& shared,
@@ -123,8 +125,10 @@ absl::Status RunPipeline(const Config& config, Stages stages) {
     std::vector<std::jthread> threads;
     std::optional<Capture> capture_stage;
     if (capture) {
+      const int64_t max_retries = capture->source.max_retries;
       capture_stage.emplace(*std::move(capture), shared.stop, shared.board, shared.metrics);
-      threads.push_back(StartStage(shared, "capture", [&] { return capture_stage->Run(); }));
+      threads.push_back(StartStage(
+          shared, "capture", [&] { return capture_stage->Run(); }, max_retries));
     }
     std::vector<std::unique_ptr<SinkWorker>> workers;
     for (SinkWorkerOptions& options : sinks) {

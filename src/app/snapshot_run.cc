@@ -77,6 +77,7 @@ class TableReader {
 
  private:
   absl::Status ReadTable(const SnapshotTable& table, bool first_table);
+  absl::Status BeginTable(const SnapshotTable& table, const CapturedTable& captured);
   absl::Status Emit(SnapshotMarker marker);
   void Progress(const SnapshotTable& table);
   SnapshotMarker MarkerInside() const;
@@ -129,6 +130,17 @@ void TableReader::Progress(const SnapshotTable& table) {
   session_.shared().board.Set("capture", admin::State::kSnapshot, text);
 }
 
+absl::Status TableReader::BeginTable(const SnapshotTable& table, const CapturedTable& captured) {
+  const auto& selects = session_.settings().source.snapshot.selects;
+  const auto select = selects.find(Cat(table.schema, ".", table.table));
+  const std::vector<std::string>& columns = captured.plan->snapshot_columns();
+  if (select == selects.end()) return reader_.BeginTable(table.schema, table.table, columns);
+  std::vector<std::string> known;
+  for (const RelationColumn& column : captured.relation->columns) known.push_back(column.name);
+  return Annotate(reader_.BeginSelect(select->second, columns, known),
+                  Cat("snapshot.select.statement.overrides.", select->first));
+}
+
 absl::Status TableReader::ReadTable(const SnapshotTable& table, bool first_table) {
   auto described = session_.tables().ForSnapshot(table.schema, table.table);
   if (absl::IsNotFound(described.status())) {
@@ -138,7 +150,7 @@ absl::Status TableReader::ReadTable(const SnapshotTable& table, bool first_table
   RETURN_IF_ERROR(described.status());
   const CapturedTable& captured =
       *tables_.emplace_back(std::make_unique<CapturedTable>(*std::move(described)));
-  RETURN_IF_ERROR(reader_.BeginTable(table.schema, table.table, captured.plan->snapshot_columns()));
+  RETURN_IF_ERROR(BeginTable(table, captured));
   bool first_row = true;
   for (uint32_t count = 0;; ++count) {
     ASSIGN_OR_RETURN(const auto step, reader_.Next());
@@ -192,6 +204,7 @@ absl::StatusOr<std::vector<SnapshotTable>> ListSnapshotTables(CaptureSession& se
   std::vector<std::pair<size_t, SnapshotTable>> placed;
   for (const pg::ListedTable& table : all) {
     if (!source.table_captured(table.name.schema, table.name.table)) continue;
+    if (!source.snapshot.takes(table.name.schema, table.name.table)) continue;
     const size_t place = source.include_place
                              ? source.include_place(table.name.schema, table.name.table).value_or(0)
                              : 0;
@@ -241,9 +254,10 @@ void CancelCreation(CaptureSession& session) {
 // says for whom, and sees stop.
 absl::StatusOr<wal::CreatedSlot> CreateSlot(CaptureSession& session) {
   auto creation = std::async(std::launch::async, [&session] {
-    return session.stream().CreateSlot(
-        session.settings().source.slot,
-        {.export_snapshot = true, .failover = false, .limit = kSlotLimit});
+    return session.stream().CreateSlot(session.settings().source.slot,
+                                       {.export_snapshot = true,
+                                        .failover = session.settings().source.failover_slot,
+                                        .limit = kSlotLimit});
   });
   SteadyTime notice_at = Clock::now() + kWaitNoticeEvery;
   bool cancelled = false;
@@ -272,7 +286,9 @@ absl::Status DropUnfinishedSlot(CaptureSession& session) {
 }  // namespace
 
 absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& action) {
+  const SnapshotOptions& options = session.settings().source.snapshot;
   session.shared().board.Set("capture", admin::State::kSnapshot, "preparing");
+  RETURN_IF_ERROR(session.Pause(options.delay));
   if (action.drop_slot_first) RETURN_IF_ERROR(DropUnfinishedSlot(session));
 
   // Old topics stay pinned as they were: a new incarnation writes behind what is there.
@@ -290,11 +306,17 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
     log::Info("slot ", session.settings().source.slot, " created at ", created.consistent_point);
     CrashPoint("snapshot-slot-created");
   }
-  ASSIGN_OR_RETURN(
-      wal::SnapshotReader reader,
-      wal::SnapshotReader::Open(session.settings().source.connection, created.snapshot_name));
+  ASSIGN_OR_RETURN(wal::SnapshotReader reader,
+                   wal::SnapshotReader::Open(session.settings().source.connection,
+                                             created.snapshot_name, options.isolation));
   ASSIGN_OR_RETURN(const wal::SnapshotFacts facts, reader.ReadFacts());
   ASSIGN_OR_RETURN(const auto tables, ListSnapshotTables(session));
+
+  if (options.lock_tables) {
+    for (const SnapshotTable& table : tables) {
+      RETURN_IF_ERROR(reader.LockTable(table.schema, table.table, options.lock_timeout));
+    }
+  }
 
   admin::SnapshotProgress& progress = session.counters().snapshot;
   progress = {.tables = tables.size(), .running = true};
@@ -326,6 +348,7 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
   CrashPoint("snapshot-flushed");
   if (action.stream_after) RETURN_IF_ERROR(session.link().WritePositionNow());
   session.link().ForgetTopicCache();  // The plans' addresses may come again.
+  if (action.stream_after) RETURN_IF_ERROR(session.Pause(options.streaming_delay));
   return created.consistent_point;
 }
 

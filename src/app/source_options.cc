@@ -33,8 +33,10 @@ constexpr Option kConnection[] = {
      "that one class means sslmode=require here: encrypted, nothing verified"},
     {S, "database.tcpKeepAlive", kBool, "true", 'B', kHonoured, "",
      "TCP keep-alive on our connections"},
-    {S, "database.initial.statements", kText, "", 'C', kRefused, "",
-     "not built yet; use ALTER ROLE … SET for the role that walrelay logs in with"},
+    {S, "database.initial.statements", kText, "", 'C', kHonoured, "",
+     "SQL that each of our sessions begins with but the replication connection; ; ends a "
+     "statement, "
+     ";; is one inside"},
     {S, "database.query.timeout.ms", kMillis, "600000", 'C', kNothing, "0..",
      "look-ups have a limit of their own"},
     {S, "database.connection.timeout.ms", kMillis, "600000", 'C', kNothing, "0..",
@@ -48,17 +50,18 @@ constexpr Option kConnection[] = {
      "seconds, as libpq's connect_timeout"},
     {S, "driver.gssEncMode", kEnum, "", 'C', kHonoured, "disable|prefer|require",
      "as libpq's gssencmode"},
-    {S, "driver.loginTimeout", kNumber, "", 'C', kNothing, "0..",
-     "connecting has a limit of its own"},
-    {S, "driver.socketTimeout", kNumber, "", 'C', kNothing, "0..",
-     "every call has a limit of its own"},
+    {S, "driver.targetServerType", kEnum, "any", 'C', kHonoured,
+     "any|primary|master|secondary|slave|preferSecondary|preferSlave",
+     "as libpq's target_session_attrs"},
     {S, "driver.<property>", kText, "", 'C', kRefused, "",
-     "not built yet; database.ssl*, driver.ApplicationName, driver.options, driver.connectTimeout "
-     "and "
-     "driver.gssEncMode are honoured"},
+     "a property of pgjdbc that has no meaning to libpq; driver.ApplicationName, .options, "
+     ".connectTimeout, .gssEncMode and .targetServerType are honoured"},
     {S, "connection.validation.timeout.ms", kMillis, "60000", 'C', kNothing, "0..",
      "nothing is registered that would have to be validated"},
-    {S, "read.only", kBool, "false", 'B', kDefaultOnly, "", kNotBuilt},
+    {S, "read.only", kBool, "false", 'B', kNothing, "",
+     "walrelay writes nothing into the source's tables; slot and publication must be there where "
+     "it "
+     "may not create them"},
     {S, "executor.shutdown.timeout.ms", kMillis, "4000", 'X', kNothing, "0..",
      "there are no such executors"},
 };
@@ -70,7 +73,8 @@ constexpr Option kReplication[] = {
      "replication slot to create or to reuse"},
     {S, "slot.drop.on.stop", kBool, "false", 'B', kHonoured, "",
      "drop the slot at an orderly stop"},
-    {S, "slot.failover", kBool, "false", 'B', kDefaultOnly, "", kNotBuilt},
+    {S, "slot.failover", kBool, "false", 'B', kHonoured, "",
+     "a slot that we create is synchronised to standbys (PostgreSQL 17, not on a standby)"},
     {S, "slot.stream.params", kText, "", 'C', kHonoured, "",
      "k=v;k=v: options for START_REPLICATION"},
     {S, "slot.max.retries", kNumber, "6", 'C', kNothing, "0..",
@@ -83,24 +87,31 @@ constexpr Option kReplication[] = {
      "disabled|all_tables|filtered|no_tables", "what to create when the publication is missing"},
     {S, "publish.via.partition.root", kBool, "false", 'B', kHonoured, "",
      "publish_via_partition_root of a publication that we create"},
-    {S, "replica.identity.autoset.values", kText, "", 'B', kRefused, "",
-     "not built yet; run ALTER TABLE … REPLICA IDENTITY … once and remove it"},
+    {S, "replica.identity.autoset.values", kText, "", 'B', kHonoured, "",
+     "tables:FULL,tables:INDEX name,…: replica identities that are set at the start"},
     {S, "status.update.interval.ms", kMillis, "10000", 'B', kHonoured, "1..",
      "period of status messages; at most 10 s and a third of wal_sender_timeout are used"},
     {S, "lsn.flush.mode", kEnum, "connector", 'B', kNothing, "connector|connector_and_driver",
-     "the slot follows what Kafka has, and the server's keepalive when idle", "manual"},
+     "the slot follows what Kafka has, and the server's keepalive when idle; one that is never "
+     "confirmed fills the disk",
+     "manual"},
     {S, "flush.lsn.source", kBool, "true", 'C', kDefaultOnly, "",
      "a slot that is never confirmed fills the disk"},
     {S, "lsn.flush.timeout.ms", kMillis, "30000", 'C', kNothing, "0..", "confirming never waits"},
     {S, "lsn.flush.timeout.action", kEnum, "fail", 'C', kNothing, "fail|warn|ignore",
      "confirming never waits"},
-    {S, "offset.mismatch.strategy", kEnum, "no_validation", 'B', kNothing, "no_validation",
-     "position and slot are always compared at start", "trust_offset|trust_slot|trust_greater_lsn"},
-    {S, "internal.slot.seek.to.known.offset.on.start", kBool, "false", 'C', kDefaultOnly, "",
-     kNotBuilt},
+    {S, "offset.mismatch.strategy", kEnum, "no_validation", 'B', kNothing,
+     "no_validation|trust_offset",
+     "the position always counts, and a slot that is ahead of it stops the start: trusting the "
+     "slot "
+     "would skip changes silently",
+     "trust_slot|trust_greater_lsn"},
+    {S, "internal.slot.seek.to.known.offset.on.start", kBool, "false", 'C', kNothing, "",
+     "the position always counts"},
     {S, "internal.create.slot.command.timeout", kNumber, "90", 'C', kNothing, "0..",
      "creating a slot has a limit of its own"},
-    {S, "xmin.fetch.interval.ms", kMillis, "0", 'C', kDefaultOnly, "0..", kNotBuilt},
+    {S, "xmin.fetch.interval.ms", kMillis, "0", 'C', kHonoured, "0..",
+     "how often the slot's catalog_xmin is read for source.xmin, 0: never"},
 };
 
 constexpr Option kHeartbeat[] = {
@@ -193,11 +204,15 @@ constexpr Option kValues[] = {
      "columns whose source type stands in the schema", "", true},
     {S, "datatype.propagate.source.type", kRegexList, "", 'B', kHonoured, "",
      "the same, by schema.table.type", "", true},
-    {S, "include.schema.comments", kBool, "false", 'C', kDefaultOnly, "", kNotBuilt},
+    {S, "include.schema.comments", kBool, "false", 'C', kNothing, "",
+     "Debezium's PostgreSQL connector reads no comments"},
     {S, "converters", kText, "", 'X', kRefused, "", kJavaClass},
-    {S, "post.processors", kText, "", 'X', kRefused, "", kJavaClass},
+    {S, "post.processors", kText, "", 'X', kRefused, "",
+     "reading columns again is not built, and a Java class cannot be loaded here; remove it (the "
+     "mirrors keep values that were not sent; REPLICA IDENTITY FULL sends them)"},
     {S, "event.processing.failure.handling.mode", kEnum, "fail", 'B', kNothing, "fail",
-     "an event that cannot be decoded always stops the stream", "warn|skip|ignore"},
+     "an event that cannot be decoded always stops the stream: nothing is skipped",
+     "warn|skip|ignore"},
     {S, "event.converting.failure.handling.mode", kEnum, "warn", 'B', kHonoured, "fail|warn|skip",
      "a value that cannot be converted: stop, or null", "", true},
     {S, "sourceinfo.struct.maker", kText,
@@ -232,38 +247,43 @@ constexpr Option kTopics[] = {
 
 constexpr Option kSnapshot[] = {
     {S, "snapshot.mode", kEnum, "initial", 'A', kHonoured,
-     "initial|initial_only|no_data|never|always|when_needed|exported",
-     "never is no_data, exported is initial",
-     "configuration_based|custom|schema_only|initial_schema_only"},
+     "initial|initial_only|no_data|never|always|when_needed|exported|configuration_based",
+     "when the tables are read; never is no_data, exported is initial",
+     "custom|schema_only|initial_schema_only"},
     {S, "snapshot.mode.custom.name", kText, "", 'X', kRefused, "", kJavaClass},
     {S, "snapshot.custom.class", kText, "", 'X', kRefused, "", kJavaClass},
-    {S, "snapshot.mode.configuration.based.snapshot.data", kBool, "false", 'C', kDefaultOnly, "",
-     kNotBuilt},
-    {S, "snapshot.mode.configuration.based.snapshot.schema", kBool, "false", 'C', kDefaultOnly, "",
-     kNotBuilt},
-    {S, "snapshot.mode.configuration.based.start.stream", kBool, "false", 'C', kDefaultOnly, "",
-     kNotBuilt},
-    {S, "snapshot.mode.configuration.based.snapshot.on.schema.error", kBool, "false", 'C',
-     kDefaultOnly, "", kNotBuilt},
-    {S, "snapshot.mode.configuration.based.snapshot.on.data.error", kBool, "false", 'C',
-     kDefaultOnly, "", kNotBuilt},
-    {S, "snapshot.isolation.mode", kEnum, "serializable", 'C', kNothing, "serializable",
-     "without effect when the slot is new, as with Debezium",
-     "repeatable_read|read_committed|read_uncommitted"},
-    {S, "snapshot.locking.mode", kEnum, "none", 'C', kNothing, "none", "no table is locked",
-     "shared|custom"},
+    {S, "snapshot.mode.configuration.based.snapshot.data", kBool, "false", 'C', kHonoured, "",
+     "with configuration_based: read the tables at every start"},
+    {S, "snapshot.mode.configuration.based.snapshot.schema", kBool, "false", 'C', kNothing, "",
+     "the PostgreSQL connector keeps no schema history"},
+    {S, "snapshot.mode.configuration.based.start.stream", kBool, "false", 'C', kHonoured, "",
+     "with configuration_based: stream afterwards"},
+    {S, "snapshot.mode.configuration.based.snapshot.on.schema.error", kBool, "false", 'C', kNothing,
+     "", "the PostgreSQL connector keeps no schema history"},
+    {S, "snapshot.mode.configuration.based.snapshot.on.data.error", kBool, "false", 'C', kHonoured,
+     "", "with configuration_based: of no effect beside snapshot.data, else refused"},
+    {S, "snapshot.isolation.mode", kEnum, "serializable", 'C', kHonoured,
+     "serializable|repeatable_read|read_committed|read_uncommitted",
+     "without effect when the slot is new, as with Debezium"},
+    {S, "snapshot.locking.mode", kEnum, "none", 'C', kHonoured, "none|shared",
+     "shared: ACCESS SHARE on each table", "custom"},
     {S, "snapshot.locking.mode.custom.name", kText, "", 'X', kRefused, "", kJavaClass},
-    {S, "snapshot.lock.timeout.ms", kMillis, "10000", 'C', kNothing, "0..", "no table is locked"},
+    {S, "snapshot.lock.timeout.ms", kMillis, "10000", 'C', kHonoured, "0..",
+     "how long a lock may be waited for"},
     {S, "snapshot.query.mode", kEnum, "select_all", 'C', kNothing, "select_all",
      "whole tables are read", "custom"},
     {S, "snapshot.query.mode.custom.name", kText, "", 'X', kRefused, "", kJavaClass},
-    {S, "snapshot.include.collection.list", kRegexList, "", 'B', kRefused, "", kNotBuilt},
-    {S, "snapshot.select.statement.overrides", kText, "", 'B', kRefused, "", kNotBuilt},
-    {S, "snapshot.select.statement.overrides.<table>", kText, "", 'B', kRefused, "", kNotBuilt},
+    {S, "snapshot.include.collection.list", kRegexList, "", 'B', kHonoured, "",
+     "captured tables whose rows the snapshot takes"},
+    {S, "snapshot.select.statement.overrides", kText, "", 'B', kHonoured, "",
+     "schema.table,…: tables that are read by a SELECT of their own"},
+    {S, "snapshot.select.statement.overrides.<table>", kText, "", 'B', kHonoured, "",
+     "that SELECT"},
     {S, "snapshot.fetch.size", kNumber, "10240", 'B', kNothing, "0..",
      "COPY streams; there is no cursor"},
-    {S, "snapshot.delay.ms", kMillis, "0", 'C', kDefaultOnly, "0..", kNotBuilt},
-    {S, "streaming.delay.ms", kMillis, "0", 'C', kDefaultOnly, "0..", kNotBuilt},
+    {S, "snapshot.delay.ms", kMillis, "0", 'C', kHonoured, "0..", "a pause before the snapshot"},
+    {S, "streaming.delay.ms", kMillis, "0", 'C', kHonoured, "0..",
+     "a pause between snapshot and streaming"},
     {S, "snapshot.max.threads", kNumber, "1", 'B', kNothing, "1..",
      "one COPY reads at a time so far"},
     {S, "snapshot.max.threads.multiplier", kNumber, "1", 'C', kNothing, "1..",
@@ -315,8 +335,8 @@ constexpr Option kRest[] = {
     {S, "poll.interval.ms", kMillis, "500", 'B', kNothing, "1..",
      "changes are read when they arrive"},
     {S, "queue.provider.type", kText, "memory", 'X', kNothing, "", kQueue},
-    {S, "errors.max.retries", kNumber, "-1", 'B', kDefaultOnly, "-1..",
-     "not built yet: what may pass is tried for ever, what may not ends the program"},
+    {S, "errors.max.retries", kNumber, "-1", 'B', kHonoured, "-1..",
+     "how often in a row capture is tried again after an error that may pass, -1: for ever"},
     {S, "retriable.restart.connector.wait.ms", kMillis, "10000", 'C', kNothing, "0..",
      "reconnecting has a back-off of its own"},
     {S, "internal.custom.retriable.exception", kText, "", 'C', kRefused, "", kNotBuilt},
@@ -327,9 +347,10 @@ constexpr Option kRest[] = {
     {S, "statistics.metrics.enabled", kBool, "true", 'C', kNothing, "", "see /metrics"},
     {S, "custom.metric.tags", kText, "", 'C', kRefused, "",
      "not built yet; add labels where Prometheus scrapes"},
-    {S, "guardrail.collections.max", kNumber, "0", 'C', kDefaultOnly, "0..", kNotBuilt},
-    {S, "guardrail.collections.limit.action", kEnum, "warn", 'C', kNothing, "warn|fail",
-     "guardrail.collections.max is not built yet"},
+    {S, "guardrail.collections.max", kNumber, "0", 'C', kHonoured, "0..",
+     "most tables that may be captured, 0: any number"},
+    {S, "guardrail.collections.limit.action", kEnum, "warn", 'C', kHonoured, "warn|fail",
+     "what more of them do"},
     {S, "custom.sanitize.pattern", kText, "", 'C', kRefused, "",
      "not built yet; secrets are always masked"},
     {S, "memory.management.schemas.class", kText, "", 'X', kNothing, "",
@@ -341,11 +362,54 @@ constexpr Option kRest[] = {
      "OpenLineage is not built"},
 };
 
+// Properties of pgjdbc that people set, and that neither libpq nor COPY needs. Debezium takes them
+// behind both prefixes.
+constexpr std::string_view kJdbcOnly[] = {
+    "adaptiveFetch",
+    "assumeMinServerVersion",
+    "autosave",
+    "binaryTransfer",
+    "cancelSignalTimeout",
+    "cleanupSavepoints",
+    "defaultRowFetchSize",
+    "hostRecheckSeconds",
+    "loadBalanceHosts",
+    "logServerErrorDetail",
+    "loginTimeout",
+    "maxResultBuffer",
+    "preferQueryMode",
+    "prepareThreshold",
+    "readOnly",
+    "reWriteBatchedInserts",
+    "socketTimeout",
+    "stringtype",
+    "tcpNoDelay",
+};
+
+std::span<const Option> JdbcOptions() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> made;
+    for (const std::string_view prefix : {"database.", "driver."}) {
+      for (const std::string_view name : kJdbcOnly) made.push_back(Cat(prefix, name));
+    }
+    return made;
+  }();
+  static const std::vector<Option> options = [] {
+    std::vector<Option> made;
+    for (const std::string& name : names) {
+      made.emplace_back(S, name, kText, "", 'C', kNothing, "",
+                        "a property of pgjdbc; every call has a limit of its own here");
+    }
+    return made;
+  }();
+  return options;
+}
+
 }  // namespace
 
 std::vector<std::span<const Option>> SourceOptions() {
-  return {kConnection, kReplication, kHeartbeat, kCaptured, kValues,
-          kTopics,     kSnapshot,    kSignals,   kRest};
+  return {JdbcOptions(), kConnection, kReplication, kHeartbeat, kCaptured,
+          kValues,       kTopics,     kSnapshot,    kSignals,   kRest};
 }
 
 }  // namespace walrelay::app

@@ -17,7 +17,7 @@ absl::StatusOr<CaptureSettings> MakeCaptureSettings(const Config& config) {
   options.run_id = NewRunId(WallNow());
   settings.envelope = std::make_shared<const envelope::Options>(std::move(options));
   settings.kafka = config.kafka;
-  settings.topic_spec = MakeTopicSpec(config);
+  ASSIGN_OR_RETURN(settings.topic_rules, TopicRules::Make(config, settings.source.filter_health));
   settings.pipeline = config.pipeline.name;
   settings.offset_topic = config.pipeline.offset_storage_topic;
   settings.offset_flush_interval = config.pipeline.offset_flush_interval;

@@ -37,7 +37,8 @@ constexpr std::string_view kObjectInUse = "55006";
 
 class StreamRun {
  public:
-  explicit StreamRun(CaptureSession& session) : session_(session) {}
+  explicit StreamRun(CaptureSession& session)
+      : session_(session), fetches_xmin_(session.settings().source.xmin_interval.count() > 0) {}
 
   absl::Status Start(Lsn from);
   absl::Status Loop();
@@ -66,6 +67,7 @@ class StreamRun {
   void NoteEvent(std::string_view type, bool sent);
 
   CaptureSession& session_;
+  const bool fetches_xmin_;
   wal::Decoder decoder_;
   envelope::EventContext context_;
   std::string origin_;
@@ -167,6 +169,10 @@ absl::Status StreamRun::Handle(const wal::XLogData& frame) {
     return WithExitCode(Annotate(change.status(), Cat("stream at ", frame.wal_start)),
                         ExitCode::kDataLoss);
   frame_lsn_ = context_.lsn = frame.wal_start;
+  if (fetches_xmin_) {
+    ASSIGN_OR_RETURN(context_.xmin, session_.Xmin(Clock::now()));
+    session_.offsets().Xmin(context_.xmin);
+  }
   session_.received = std::max(session_.received, frame.wal_start);
   return std::visit([this](const auto& c) { return On(c); }, **change);
 }

@@ -46,7 +46,7 @@ bool IsTransient(const absl::Status& status) {
 }
 
 absl::Status Supervise(const std::string& stage, admin::StatusBoard& board, const StopSignal& stop,
-                       const std::function<absl::Status()>& session) {
+                       const std::function<absl::Status()>& session, int64_t max_retries) {
   std::minstd_rand random(std::random_device{}());
   int failures = 0;
   for (;;) {
@@ -64,8 +64,12 @@ absl::Status Supervise(const std::string& stage, admin::StatusBoard& board, cons
       board.Set(stage, admin::State::kFailed, Message(status));
       return status;
     }
-    failures = Clock::now() - begun > kHealthyAfter ? 0 : failures + 1;
-    const auto delay = Delay(std::max(0, failures - 1), random);
+    failures = Clock::now() - begun > kHealthyAfter ? 1 : failures + 1;
+    if (max_retries >= 0 && failures > max_retries) {
+      board.Set(stage, admin::State::kFailed, Message(status));
+      return Annotate(status, Cat("given up after ", max_retries, " tries in a row"));
+    }
+    const auto delay = Delay(failures - 1, random);
     log::Warn(stage, ": ", Message(status), "; next try in ", delay.count(), " ms");
     board.Set(stage, admin::State::kWaiting, Message(status), WallNow() + delay);
     SleepUnlessStopped(stop, delay);

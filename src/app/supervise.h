@@ -1,8 +1,8 @@
 // Runs one stage until it is told to stop or fails for good, and shows its state on the way.
 //
 // A transient error (Unavailable, Aborted, Unknown, ResourceExhausted, DeadlineExceeded) is
-// repeated for ever with capped, jittered back-off; everything else ends the stage. Each stage runs
-// in its own thread.
+// repeated with capped, jittered back-off, for ever unless a limit is given; everything else ends
+// the stage. Each stage runs in its own thread.
 #pragma once
 
 #include <functional>
@@ -18,8 +18,10 @@ namespace walrelay::app {
 bool IsTransient(const absl::Status& status);
 
 // Calls `session` until it returns a permanent error (returned), Cancelled or OK (both: OK).
-// `session` sets the board's state itself while it runs; waiting and the end are set here.
+// `session` sets the board's state itself while it runs; waiting and the end are set here. After
+// `max_retries` transient errors in a row, without a session that lived for a while, the last one
+// counts as permanent; -1: never.
 absl::Status Supervise(const std::string& stage, admin::StatusBoard& board, const StopSignal& stop,
-                       const std::function<absl::Status()>& session);
+                       const std::function<absl::Status()>& session, int64_t max_retries = -1);
 
 }  // namespace walrelay::app

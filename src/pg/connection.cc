@@ -14,7 +14,11 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 absl::StatusOr<Connection> Connection::Connect(const ConnectionOptions& options,
                                                std::chrono::milliseconds limit) {
   ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(options, limit));
-  return Connection(std::move(session));
+  Connection connection(std::move(session));
+  for (const std::string& statement : options.initial_statements) {
+    RETURN_IF_ERROR(Annotate(connection.Query(statement).status(), "an initial statement"));
+  }
+  return connection;
 }
 
 void Connection::set_limit(std::chrono::milliseconds limit) { session_->set_limit(limit); }

@@ -15,6 +15,8 @@ namespace walrelay::pg {
 
 struct ConnectionOptions {
   std::vector<std::pair<std::string, std::string>> keywords;
+  // SQL that each session begins with, one statement an item.
+  std::vector<std::string> initial_statements{};
 
   // "host=… port=…" or a postgresql:// URI. InvalidArgument never repeats the text: a password may
   // be in it.

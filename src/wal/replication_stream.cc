@@ -115,6 +115,7 @@ absl::StatusOr<ReplicationStream> ReplicationStream::Connect(const pg::Connectio
                                                              milliseconds limit) {
   pg::ConnectionOptions complete = CaptureSession(options, "Debezium Streaming");
   complete.Set("replication", "database");
+  complete.initial_statements.clear();  // They are for sessions of SQL.
   complete.AddSetting("client_min_messages", "warning");
   ASSIGN_OR_RETURN(pg::Connection connection, pg::Connection::Connect(complete, limit));
   connection.set_limit(limit);

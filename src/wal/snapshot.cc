@@ -1,5 +1,6 @@
 #include "wal/snapshot.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/status.h"
@@ -11,7 +12,24 @@
 namespace walrelay::wal {
 namespace {
 
-absl::Status BeginTransaction(pg::Connection& connection, const std::string& snapshot_name) {
+constexpr size_t kMissing = static_cast<size_t>(-1);
+
+std::string_view IsolationText(SnapshotIsolation isolation) {
+  switch (isolation) {
+    case SnapshotIsolation::kSerializable:
+      return "SERIALIZABLE READ ONLY DEFERRABLE";
+    case SnapshotIsolation::kRepeatableRead:
+      return "REPEATABLE READ READ ONLY";
+    case SnapshotIsolation::kReadCommitted:
+      return "READ COMMITTED READ ONLY";
+    case SnapshotIsolation::kReadUncommitted:
+      return "READ UNCOMMITTED READ ONLY";
+  }
+  return "";
+}
+
+absl::Status BeginTransaction(pg::Connection& connection, const std::string& snapshot_name,
+                              SnapshotIsolation isolation) {
   // A snapshot's session idles while Kafka is slow.
   if (connection.server_version() >= 140000) {
     RETURN_IF_ERROR(connection.Query("SET idle_session_timeout = 0").status());
@@ -37,21 +55,29 @@ absl::Status BeginTransaction(pg::Connection& connection, const std::string& sna
   ASSIGN_OR_RETURN(const pg::Result standby,
                    connection.Query("SELECT pg_catalog.pg_is_in_recovery()"));
   // A standby has no serializable transactions.
-  const std::string_view isolation =
-      standby.is_true(0, 0) ? "REPEATABLE READ READ ONLY" : "SERIALIZABLE READ ONLY DEFERRABLE";
-  return connection.Query(Cat("BEGIN ISOLATION LEVEL ", isolation)).status();
+  if (standby.is_true(0, 0) && isolation == SnapshotIsolation::kSerializable) {
+    isolation = SnapshotIsolation::kRepeatableRead;
+  }
+  return connection.Query(Cat("BEGIN ISOLATION LEVEL ", IsolationText(isolation))).status();
+}
+
+// Without what ends a statement: it becomes part of another.
+std::string_view WithoutEnd(std::string_view select) {
+  const size_t last = select.find_last_not_of("; \t\r\n");
+  return select.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
 }  // namespace
 
 absl::StatusOr<SnapshotReader> SnapshotReader::Open(const pg::ConnectionOptions& options,
                                                     const std::string& snapshot_name,
+                                                    SnapshotIsolation isolation,
                                                     std::chrono::milliseconds limit) {
   ASSIGN_OR_RETURN(pg::Connection connection,
                    pg::Connection::Connect(CaptureSession(options, "Debezium General"), limit));
   connection.set_limit(limit);
   RETURN_IF_ERROR(
-      Annotate(BeginTransaction(connection, snapshot_name), "cannot open the snapshot"));
+      Annotate(BeginTransaction(connection, snapshot_name, isolation), "cannot open the snapshot"));
   return SnapshotReader(std::move(connection));
 }
 
@@ -104,7 +130,42 @@ absl::Status SnapshotReader::BeginTable(const std::string& schema, const std::st
   return BeginQuery(Cat("SELECT ", list, " FROM ", name), columns.size());
 }
 
+absl::Status SnapshotReader::BeginSelect(std::string_view select,
+                                         std::span<const std::string> columns,
+                                         std::span<const std::string> known) {
+  const std::string_view query = WithoutEnd(select);
+  ASSIGN_OR_RETURN(const pg::Result shape,
+                   connection_.Query(Cat("SELECT * FROM (", query, "\n) AS q LIMIT 0")));
+  std::vector<size_t> places(columns.size(), kMissing);
+  for (int i = 0; i < shape.columns(); ++i) {
+    const std::string_view name = shape.column_name(i);
+    const auto found = std::ranges::find(columns, name);
+    if (found != columns.end()) {
+      places[static_cast<size_t>(found - columns.begin())] = static_cast<size_t>(i);
+    } else if (std::ranges::find(known, name) == known.end()) {
+      return absl::InvalidArgumentError(Cat("gives a column ", name, ", which the table lacks"));
+    }
+  }
+  RETURN_IF_ERROR(BeginQuery(Cat(query, "\n"), static_cast<size_t>(shape.columns())));
+  places_ = std::move(places);
+  return absl::OkStatus();
+}
+
+absl::Status SnapshotReader::LockTable(const std::string& schema, const std::string& table,
+                                       std::chrono::milliseconds limit) {
+  ASSIGN_OR_RETURN(const std::string name, pg::QuoteQualified(schema, table));
+  const absl::Status status = connection_
+                                  .Query(Cat("SET LOCAL lock_timeout = ", limit.count(),
+                                             "; LOCK TABLE ", name, " IN ACCESS SHARE MODE"))
+                                  .status();
+  if (pg::SqlStateOf(status) == "55P03") {  // lock_not_available
+    return absl::UnavailableError(Cat("cannot lock ", schema, ".", table, ": somebody holds it"));
+  }
+  return status;
+}
+
 absl::Status SnapshotReader::BeginQuery(std::string_view select, size_t columns) {
+  places_.clear();
   ASSIGN_OR_RETURN(rows_, connection_.CopyOut(Cat("COPY (", select, ") TO STDOUT")));
   columns_ = columns;
   return absl::OkStatus();
@@ -114,7 +175,9 @@ absl::StatusOr<SnapshotReader::Step> SnapshotReader::Next() {
   ASSIGN_OR_RETURN(const pg::CopyReader::Step step, rows_->Next());
   switch (step) {
     case pg::CopyReader::Step::kRow:
-      RETURN_IF_ERROR(pg::ReadCopyRow(rows_->mutable_row(), columns_, row_));
+      RETURN_IF_ERROR(
+          pg::ReadCopyRow(rows_->mutable_row(), columns_, places_.empty() ? row_ : read_));
+      if (!places_.empty()) Rearrange();
       return Step::kRow;
     case pg::CopyReader::Step::kWouldBlock:
       return Step::kWouldBlock;
@@ -123,6 +186,13 @@ absl::StatusOr<SnapshotReader::Step> SnapshotReader::Next() {
   }
   rows_.reset();
   return Step::kEnd;
+}
+
+void SnapshotReader::Rearrange() {
+  row_.assign(places_.size(), ColumnValue::Null());
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i] != kMissing) row_[i] = read_[places_[i]];
+  }
 }
 
 absl::Status SnapshotReader::Finish() { return connection_.Query("COMMIT").status(); }

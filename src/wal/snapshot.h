@@ -2,10 +2,10 @@
 //
 // With the snapshot that CREATE_REPLICATION_SLOT exported, the rows are exactly what the stream
 // from its consistent point goes on from. Without one (the slot existed) a SERIALIZABLE, READ ONLY,
-// DEFERRABLE transaction, as Debezium: the rows may overlap with the stream. Several readers may
-// import one exported snapshot. Opening and BeginTable block, within the connection's limit; Next()
-// does not. Errors as pg/connection.h. Not thread-safe. Source: OPTIONS.md §2.2; FORMAT.md §3;
-// PostgreSQL manual, SET TRANSACTION SNAPSHOT, COPY.
+// DEFERRABLE transaction, as Debezium, or the isolation that is asked for: the rows may overlap
+// with the stream. Several readers may import one exported snapshot. Opening and BeginTable block,
+// within the connection's limit; Next() does not. Errors as pg/connection.h. Not thread-safe.
+// Source: OPTIONS.md §2.2; FORMAT.md §3; PostgreSQL manual, SET TRANSACTION SNAPSHOT, COPY.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -29,6 +29,9 @@ struct SnapshotFacts {
   Lsn wal_lsn{};  // The server's position: the rows' lsn when no slot was created now.
 };
 
+// snapshot.isolation.mode; of no effect with an exported snapshot, which is REPEATABLE READ.
+enum class SnapshotIsolation { kSerializable, kRepeatableRead, kReadCommitted, kReadUncommitted };
+
 class SnapshotReader {
  public:
   enum class Step { kRow, kWouldBlock, kEnd };
@@ -37,6 +40,7 @@ class SnapshotReader {
   // session.
   static absl::StatusOr<SnapshotReader> Open(
       const pg::ConnectionOptions& options, const std::string& snapshot_name,
+      SnapshotIsolation isolation = SnapshotIsolation::kSerializable,
       std::chrono::milliseconds limit = pg::Connection::kDefaultLimit);
 
   absl::StatusOr<SnapshotFacts> ReadFacts();
@@ -48,9 +52,17 @@ class SnapshotReader {
   // Starts SELECT columns FROM schema.table. Then Next() until kEnd.
   absl::Status BeginTable(const std::string& schema, const std::string& table,
                           std::span<const std::string> columns);
-  // Starts a SELECT of somebody's own (snapshot.select.statement.overrides) that gives `columns`
-  // columns.
+  // The same with a SELECT that gives just these columns.
   absl::Status BeginQuery(std::string_view select, size_t columns);
+  // The same with a SELECT of somebody's own (snapshot.select.statement.overrides): its columns are
+  // found by their names, one that it lacks is NULL, one that `known` does not have is
+  // InvalidArgument.
+  absl::Status BeginSelect(std::string_view select, std::span<const std::string> columns,
+                           std::span<const std::string> known);
+  // LOCK TABLE … IN ACCESS SHARE MODE, waiting no longer than that. Unavailable when it took
+  // longer.
+  absl::Status LockTable(const std::string& schema, const std::string& table,
+                         std::chrono::milliseconds limit);
   absl::StatusOr<Step> Next();
   // In the order of the columns; holds until the next call.
   const Tuple& row() const { return row_; }
@@ -61,10 +73,14 @@ class SnapshotReader {
 
  private:
   explicit SnapshotReader(pg::Connection connection) : connection_(std::move(connection)) {}
+  void Rearrange();
 
   pg::Connection connection_;
   std::optional<pg::CopyReader> rows_;
-  size_t columns_ = 0;
+  size_t columns_ = 0;          // Of the query.
+  std::vector<size_t> places_;  // By column of row(): the query's column, kMissing for none; empty:
+                                // one by one.
+  Tuple read_;                  // As it was read, where places_ says how row_ is made from it.
   Tuple row_;
 };
 

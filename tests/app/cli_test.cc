@@ -153,6 +153,8 @@ TEST(Cli, EveryCommandHasHelp) {
                                                           {"dlq", "retry"},
                                                           {"dlq", "drop"},
                                                           {"config", "check"},
+                                                          {"config", "explain"},
+                                                          {"config", "import"},
                                                           {"version"}};
   for (std::vector<std::string> command : commands) {
     command.emplace_back("--help");
@@ -211,6 +213,68 @@ TEST(Cli, ConfigCheckFailsWhereNothingCanRun) {
   const Outcome outcome = Walrelay({"config", "check", "--config", file});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("database.hostname is missing"));
+}
+
+constexpr char kConnector[] = R"({"name":"shop","config":{"database.hostname":"db",
+  "database.user":"u","database.password":"hidden","database.dbname":"d","topic.prefix":"p",
+  "plugin.name":"pgoutput","max.batch.size":"4096"%s}})";
+
+std::string WriteConnector(const std::string& name, const std::string& more) {
+  std::string text = kConnector;
+  text.replace(text.find("%s"), 2, more);
+  return WriteFile(name, text);
+}
+
+TEST(Cli, TakesAConnectorAsItIs) {
+  const std::string file = WriteConnector("connector.json", "");
+  const Outcome missing = Walrelay({"produce", "--connector", file});
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_THAT(missing.err, HasSubstr("kafka.bootstrap.servers is missing (a connector does not"));
+  const Outcome outcome =
+      Walrelay({"produce", "--connector", file, "--set", "kafka.bootstrap.servers=b:1"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.started, Stages::kCapture);
+  EXPECT_EQ(outcome.config.pipeline.name, "shop");
+  EXPECT_FALSE(outcome.config.target.has_value());
+}
+
+TEST(Cli, ExplainsEveryKeyEvenOfAConfigurationThatCannotBeUsed) {
+  const Outcome good = Walrelay({"config", "explain", WriteConnector("good.json", "")});
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_THAT(good.out, HasSubstr("7 honoured, 1 mean nothing here, 0 refused"));
+  EXPECT_THAT(good.out, Not(HasSubstr("hidden")));
+
+  const std::string bad =
+      WriteConnector("bad.json", R"(,"slot.nam":"s","converters":"iso","slot.name":"BIG")");
+  const Outcome outcome = Walrelay({"config", "explain", bad});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.out, HasSubstr("2 refused"));
+  EXPECT_THAT(outcome.out, HasSubstr("did you mean slot.name?"));
+  EXPECT_THAT(outcome.err, HasSubstr("(and 1 more)"));
+  const Outcome layered = Walrelay({"config", "explain", "--connector", bad, "--json"});
+  EXPECT_EQ(layered.code, 2);
+  JsonReader reader;
+  const auto list = reader.Parse(layered.out);
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->size(), 11u);
+
+  const Outcome together =
+      Walrelay({"config", "explain", WriteConnector("big.json", R"(,"slot.name":"BIG")")});
+  EXPECT_EQ(together.code, 2) << "what cannot be seen key by key";
+  EXPECT_THAT(together.err, HasSubstr("must be 1 to 63 characters"));
+}
+
+TEST(Cli, ImportsAConnectorAsToml) {
+  const Outcome outcome = Walrelay({"config", "import", WriteConnector("import.json", "")});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("\"database.password\" = \"${env:DATABASE_PASSWORD}\""));
+  EXPECT_THAT(outcome.err, HasSubstr("set DATABASE_PASSWORD in the environment"));
+  const std::string toml = WriteFile("imported.toml", outcome.out);
+  const Outcome run =
+      Walrelay({"produce", "--config", toml, "--set", "kafka.bootstrap.servers=b:1"},
+               {"DATABASE_PASSWORD=hidden"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.config.source.at("database.password"), "hidden");
 }
 
 TEST(Cli, TellsItsVersion) {

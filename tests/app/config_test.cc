@@ -176,21 +176,23 @@ TEST(ConfigError, WrongValuesNameOptionAndWhatIsAllowed) {
 
 TEST(ConfigError, WhatIsNotBuiltIsRefusedByName) {
   EXPECT_THAT(Error("[pipeline]\ndelivery = \"transactional\""),
-              HasSubstr("pipeline.delivery = 'transactional' is not built yet; choose one of: "
+              HasSubstr("pipeline.delivery = 'transactional' cannot be honoured (what a restart "
+                        "may do); choose one of: "
                         "exactly-once, at-least-once"));
   EXPECT_THAT(Error(With("transforms = \"unwrap\"\n\"transforms.unwrap.type\" = \"x.Y\"")),
               HasSubstr("source.transforms.unwrap.type: 'x.Y' is not built"));
   EXPECT_THAT(Error(With("signal.data.collection = \"public.s\"")),
               HasSubstr("source.signal.data.collection cannot"));
-  EXPECT_THAT(
-      Error(With("value.converter = \"io.confluent.connect.avro.AvroConverter\"")),
-      HasSubstr("is not built yet; choose one of: org.apache.kafka.connect.json.JsonConverter"));
-  EXPECT_THAT(Error(With("snapshot.mode = \"custom\"")), HasSubstr("'custom' is not built yet"));
+  EXPECT_THAT(Error(With("value.converter = \"io.confluent.connect.avro.AvroConverter\"")),
+              HasSubstr("choose one of: org.apache.kafka.connect.json.JsonConverter"));
+  EXPECT_THAT(Error(With("snapshot.mode = \"custom\"")), HasSubstr("'custom' cannot be honoured"));
   EXPECT_THAT(Error(With("snapshot.mode = \"configuration_based\"")),
-              HasSubstr("is not built yet"));
+              HasSubstr("asks for nothing"));
   EXPECT_THAT(Error(With("snapshot.mode = \"sometimes\"")),
               HasSubstr("must be one of: initial, initial_only, no_data"));
-  EXPECT_THAT(Error(With("slot.failover = true")), HasSubstr("cannot be honoured (only 'false')"));
+  EXPECT_THAT(Error(With("flush.lsn.source = false")),
+              HasSubstr("cannot be honoured (only 'true')"));
+  EXPECT_THAT(Error(With("lsn.flush.mode = \"manual\"")), HasSubstr("fills the disk"));
   EXPECT_THAT(Error(With("converters = \"x\"")), HasSubstr("a Java class cannot be loaded here"));
 }
 

@@ -39,6 +39,16 @@ TEST(OffsetTracker, FilteredRowsMoveItOnlyWithTheNextRecord) {
   EXPECT_EQ(tracker.Frozen()->lsn_commit, Lsn{130}) << "but commits of filtered rows count";
 }
 
+TEST(OffsetTracker, SaysTheXminThatTheEventsSay) {
+  OffsetTracker tracker(Compat::k3_6_1);
+  tracker.SnapshotFinished(Lsn{50}, 6, 900, Lsn{60});
+  EXPECT_FALSE(ToConnectOffset(*tracker.Frozen()).xmin) << "a snapshot has none";
+  tracker.Xmin(731);
+  tracker.Event("INSERT", Lsn{100}, 7, 1000, true);
+  tracker.Commit(Lsn{110}, Lsn{110}, 1000);
+  EXPECT_EQ(ToConnectOffset(*tracker.Frozen()).xmin, 731u);
+}
+
 TEST(OffsetTracker, AnIdlePlaceIsRecognisedByItsCommit) {
   OffsetTracker tracker(Compat::k2_5_0);
   tracker.Idle(Lsn{500});

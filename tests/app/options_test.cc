@@ -8,6 +8,7 @@
 #include "app/config.h"
 #include "app/envelope_options.h"
 #include "app/option_table.h"
+#include "app/topic_rules.h"
 
 namespace walrelay::app {
 namespace {
@@ -74,7 +75,7 @@ TEST(OptionTable, FindsExactNamesBeforePatterns) {
   };
   EXPECT_EQ(name("topic.creation.default.partitions"), "topic.creation.default.partitions");
   EXPECT_EQ(name("topic.creation.default.cleanup.policy"), "topic.creation.default.<option>");
-  EXPECT_EQ(name("topic.creation.mine.partitions"), "topic.creation.<group>");
+  EXPECT_EQ(name("topic.creation.mine.partitions"), "topic.creation.<group>.<option>");
   EXPECT_EQ(name("column.mask.hash.v2.MD5.with.salt.s"),
             "column.mask.hash.v2.<algorithm>.with.salt.<salt>");
   EXPECT_EQ(name("column.mask.hash.MD5.with.salt.s"),
@@ -162,15 +163,138 @@ TEST(CaptureOptions, ReportFiltersWithoutAnAnswer) {
   EXPECT_TRUE(absl::IsInvalidArgument(options.filter_health->status()));
 }
 
-TEST(TopicSpec, TakesConnectsDefaultGroup) {
-  EXPECT_EQ(MakeTopicSpec(With({})).partitions, -1);
-  const kafka::TopicSpec spec =
-      MakeTopicSpec(With({{"topic.creation.default.partitions", "6"},
-                          {"topic.creation.default.replication.factor", "3"},
-                          {"topic.creation.default.cleanup.policy", "compact"}}));
+TopicRules Rules(const Settings& source) {
+  auto rules = TopicRules::Make(With(source), std::make_shared<FilterHealth>());
+  EXPECT_TRUE(rules.ok()) << rules.status();
+  return *rules;
+}
+
+TEST(TopicRules, TakeConnectsDefaultGroup) {
+  EXPECT_EQ(Rules({}).by_default().partitions, -1);
+  const TopicRules rules = Rules({{"topic.creation.default.partitions", "6"},
+                                  {"topic.creation.default.replication.factor", "3"},
+                                  {"topic.creation.default.cleanup.policy", "compact"}});
+  const kafka::TopicSpec& spec = rules.Of("p.public.orders");
   EXPECT_EQ(spec.partitions, 6);
   EXPECT_EQ(spec.replication_factor, 3);
   EXPECT_THAT(spec.config, ElementsAre(Pair("cleanup.policy", "compact")));
+}
+
+TEST(TopicRules, TakeTheFirstGroupThatHoldsTheTopic) {
+  const TopicRules rules = Rules({{"topic.creation.default.partitions", "6"},
+                                  {"topic.creation.default.replication.factor", "3"},
+                                  {"topic.creation.default.cleanup.policy", "compact"},
+                                  {"topic.creation.groups", "big, audit"},
+                                  {"topic.creation.big.include", "p\\.public\\.(orders|items)"},
+                                  {"topic.creation.big.exclude", "p\\.public\\.items"},
+                                  {"topic.creation.big.partitions", "12"},
+                                  {"topic.creation.audit.include", "p\\.public\\..*"},
+                                  {"topic.creation.audit.retention.ms", "1000"}});
+  EXPECT_EQ(rules.Of("p.public.orders").partitions, 12);
+  EXPECT_EQ(rules.Of("p.public.orders").replication_factor, 3) << "the default group's";
+  EXPECT_TRUE(rules.Of("p.public.orders").config.empty()) << "a group's options are its own";
+  EXPECT_EQ(rules.Of("p.public.items").partitions, 6) << "the exclude list wins";
+  EXPECT_THAT(rules.Of("p.public.items").config, ElementsAre(Pair("retention.ms", "1000")));
+  EXPECT_THAT(rules.Of("p.PUBLIC.items").config, ElementsAre(Pair("cleanup.policy", "compact")))
+      << "case counts here";
+}
+
+TEST(TopicRules, RefuseWhatHasNoEffect) {
+  const auto error = [](const Settings& source) {
+    const auto rules = TopicRules::Make(With(source), std::make_shared<FilterHealth>());
+    return std::string(Message(rules.status()));
+  };
+  EXPECT_THAT(error({{"topic.creation.groups", "a"}}),
+              HasSubstr("source.topic.creation.a.include is missing"));
+  EXPECT_THAT(error({{"topic.creation.b.partitions", "2"}}),
+              HasSubstr("source.topic.creation.b.partitions has no effect"));
+  EXPECT_THAT(error({{"topic.creation.default.partitions", "0"}}), HasSubstr("must be a count"));
+}
+
+TEST(CaptureOptions, OfTheSnapshot) {
+  const SnapshotOptions plain = Capture({}).snapshot;
+  EXPECT_TRUE(plain.takes("public", "a"));
+  EXPECT_TRUE(plain.selects.empty());
+  EXPECT_EQ(plain.isolation, wal::SnapshotIsolation::kSerializable);
+  EXPECT_FALSE(plain.lock_tables);
+
+  const SnapshotOptions options =
+      Capture({{"snapshot.include.collection.list", "public\\.[ab]"},
+               {"snapshot.select.statement.overrides", "public.a, public.b"},
+               {"snapshot.select.statement.overrides.public.a", "select 1"},
+               {"snapshot.select.statement.overrides.public.b", "select 2"},
+               {"snapshot.isolation.mode", "READ_COMMITTED"},
+               {"snapshot.locking.mode", "shared"},
+               {"snapshot.lock.timeout.ms", "5"},
+               {"snapshot.delay.ms", "7"},
+               {"streaming.delay.ms", "9"}})
+          .snapshot;
+  EXPECT_TRUE(options.takes("public", "b"));
+  EXPECT_FALSE(options.takes("public", "c"));
+  EXPECT_THAT(options.selects,
+              ElementsAre(Pair("public.a", "select 1"), Pair("public.b", "select 2")));
+  EXPECT_EQ(options.isolation, wal::SnapshotIsolation::kReadCommitted);
+  EXPECT_TRUE(options.lock_tables);
+  EXPECT_EQ(options.lock_timeout.count(), 5);
+  EXPECT_EQ(options.delay.count(), 7);
+  EXPECT_EQ(options.streaming_delay.count(), 9);
+}
+
+TEST(CaptureOptions, ASelectNeedsItsTableAndTheOtherWayRound) {
+  EXPECT_THAT(std::string(Message(
+                  MakeCaptureOptions(With({{"snapshot.select.statement.overrides", "public.a"}}))
+                      .status())),
+              HasSubstr("source.snapshot.select.statement.overrides.public.a is missing"));
+  EXPECT_THAT(
+      std::string(Message(
+          MakeCaptureOptions(With({{"snapshot.select.statement.overrides.public.a", "select 1"}}))
+              .status())),
+      HasSubstr("has no effect"));
+}
+
+TEST(CaptureOptions, AConfigurationBasedModeIsOneOfTheOthers) {
+  const auto mode = [](Settings booleans) {
+    booleans["snapshot.mode"] = "configuration_based";
+    return Capture(booleans).snapshot_mode;
+  };
+  const std::string data = "snapshot.mode.configuration.based.snapshot.data";
+  const std::string stream = "snapshot.mode.configuration.based.start.stream";
+  EXPECT_EQ(mode({{data, "true"}, {stream, "true"}}), SnapshotMode::kAlways);
+  EXPECT_EQ(mode({{data, "true"}}), SnapshotMode::kInitialOnly);
+  EXPECT_EQ(mode({{stream, "true"}}), SnapshotMode::kNoData);
+}
+
+TEST(CaptureOptions, ReplicaIdentities) {
+  const auto rules = Capture({{"replica.identity.autoset.values",
+                               "public.a:FULL, public.b:index b_key,public.c:DEFAULT,d.*:NOTHING"}})
+                         .replica_identities;
+  ASSERT_EQ(rules.size(), 4);
+  EXPECT_TRUE(rules[0].tables.Matches("public.a"));
+  EXPECT_EQ(rules[0].identity, ReplicaIdentity::kFull);
+  EXPECT_EQ(rules[1].identity, ReplicaIdentity::kIndex);
+  EXPECT_EQ(rules[1].index, "b_key");
+  EXPECT_EQ(rules[2].identity, ReplicaIdentity::kDefault);
+  EXPECT_EQ(rules[3].identity, ReplicaIdentity::kNothing);
+  for (const std::string bad :
+       {"public.a", "public.a:SOME", "public.a:INDEX", ":FULL", "public.a:FULL x"}) {
+    const auto options = MakeCaptureOptions(With({{"replica.identity.autoset.values", bad}}));
+    EXPECT_TRUE(absl::IsInvalidArgument(options.status())) << bad;
+  }
+}
+
+TEST(CaptureOptions, InitialStatementsEndAtSingleSemicolons) {
+  EXPECT_THAT(Capture({{"database.initial.statements", "SET a = ';;' ; SET b = 1;; "}})
+                  .connection.initial_statements,
+              ElementsAre("SET a = ';' ", " SET b = 1; "));
+  EXPECT_THAT(Capture({{"database.initial.statements", " ; "}}).connection.initial_statements,
+              ElementsAre());
+}
+
+TEST(Guardrail, WarnsOrFails) {
+  EXPECT_TRUE(CheckGuardrail({}, 1000).ok());
+  EXPECT_TRUE(CheckGuardrail({.max_tables = 2, .fail = true}, 2).ok());
+  EXPECT_TRUE(CheckGuardrail({.max_tables = 2, .fail = false}, 3).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckGuardrail({.max_tables = 2, .fail = true}, 3)));
 }
 
 TEST(EnvelopeOptions, AreDebeziumsDefaultsUnlessGiven) {

@@ -32,6 +32,20 @@ TEST_F(SuperviseTest, RepeatsATransientErrorAndShowsThatItWaits) {
   EXPECT_EQ(board_.Read().front().detail, "gap");
 }
 
+TEST_F(SuperviseTest, GivesUpAfterSoManyRetriesWhereThereIsALimit) {
+  int calls = 0;
+  const absl::Status status = Supervise(
+      "capture", board_, stop_,
+      [&] {
+        ++calls;
+        return absl::UnavailableError("server gone");
+      },
+      /*max_retries=*/2);
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(Message(status), "given up after 2 tries in a row: server gone");
+  EXPECT_EQ(state(), admin::State::kFailed);
+}
+
 TEST_F(SuperviseTest, StopEndsTheWaitForTheNextTry) {
   std::jthread stopper;
   const auto begun = std::chrono::steady_clock::now();

@@ -1,7 +1,9 @@
 """Plays a golden case with walrelay and dumps what then stands in Kafka, in the form of tests/goldens.
 
-A case says `source_db`, the topic prefix `cdc` and the slot `debezium_slot`, so it cannot have names of its own: the
-database is dropped and made anew, and every topic is deleted. Only for the servers of tools/stack.
+walrelay is given the case as a user would give it: the body that is POSTed to Connect, with --connector, and beside it
+only what a Connect worker knows (brokers, offsets topic). A case says `source_db`, the topic prefix `cdc` and the slot
+`debezium_slot`, so it cannot have names of its own: the database is dropped and made anew, and every topic is deleted.
+Only for the servers of tools/stack.
 """
 import contextlib
 import json
@@ -10,10 +12,11 @@ import re
 import subprocess
 import time
 
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import NewTopic
 
 import harness
-from harness import ROOT, Database, Pipeline, wait_until
+from harness import BINARY, KAFKA, ROOT, Database, Pipeline, wait_until
 
 GOLDENS = ROOT / "tests" / "goldens"
 VERSIONS = ("2.5.0.Final", "3.6.1.Final")
@@ -21,26 +24,63 @@ OFFSETS = "connect_offsets"
 END_TABLE = "golden_end"  # its rows mark the end of stream.sql and of restart.sql
 
 
+def folders():
+    """The cases: every folder that says what a connector was given."""
+    return sorted(path.parent.name for path in GOLDENS.glob("*/connector.json"))
+
+
 def cases():
-    """(case, version) of every recording that is listed in cases.txt."""
-    for line in (GOLDENS / "cases.txt").read_text(encoding="utf-8").splitlines():
-        name = line.split("#")[0].strip()
+    """(case, version) of everything that was recorded."""
+    for name in folders():
         only = re.search(r"-(\d\.\d)$", name)
         for version in VERSIONS:
-            if name and (only is None or version.startswith(only[1])):
+            if only is None or version.startswith(only[1]):
                 yield name, version
+
+
+class Cluster:
+    """Kafka as the runner sees it. One set of clients for all cases: to make one takes longer than to ask it."""
+
+    def __init__(self):
+        self.admin = harness.admin_client()
+        self.consumer = harness.new_consumer()
+
+    def topics(self):
+        """{topic: partitions} of all but Kafka's own."""
+        found = self.admin.list_topics(timeout=20).topics
+        return {name: sorted(topic.partitions) for name, topic in found.items()
+                if not name.startswith(("__consumer", "__transaction"))}
+
+    def ends(self, names):
+        return {(topic, partition): self.consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1]
+                for topic, partitions in names.items() for partition in partitions}
+
+    def start_over(self):
+        """Deletes every topic, and makes the one that a Connect cluster has."""
+        if names := list(self.topics()):
+            for deleted in self.admin.delete_topics(names, operation_timeout=20).values():
+                with contextlib.suppress(Exception):
+                    deleted.result()
+        wait_until("topics deleted", lambda: not set(names) & set(self.topics()))
+        # The recordings were made with offset.storage.partitions=1.
+        created = self.admin.create_topics([NewTopic(OFFSETS, 1, 1, config={"cleanup.policy": "compact"})])
+        created[OFFSETS].result()
 
 
 class GoldenPipeline(Pipeline):
     """walrelay in the place of the connector `golden`."""
 
-    def __init__(self, case, version, folder):
-        options = {**json.loads((GOLDENS / "base.json").read_text(encoding="utf-8")),
-                   **json.loads((case / "connector.json").read_text(encoding="utf-8"))}
-        super().__init__("golden", folder, source=options, lake=False, target=False,
-                         pipeline={"name": "golden", "compat": version, "offset.storage.topic": OFFSETS})
+    def __init__(self, case, version, folder, cluster):
+        at = harness.parts("source")
+        self.options = {**json.loads((GOLDENS / "base.json").read_text(encoding="utf-8")),
+                        **json.loads((case / "connector.json").read_text(encoding="utf-8")),
+                        "database.hostname": at["host"], "database.port": at.get("port", "5432"),
+                        "database.user": at["user"], "database.password": at["password"],
+                        "database.dbname": at["dbname"]}
+        super().__init__("golden", folder, source=self.options, lake=False, target=False)
+        self.version = version
+        self.cluster = cluster
         self.source = Database("source")
-        self.seen_ends = None
 
     def __enter__(self):
         self.clean()
@@ -48,48 +88,68 @@ class GoldenPipeline(Pipeline):
 
     def __exit__(self, *_):
         self.kill()
-        self.clean()
+        self.source.close()
 
     def clean(self):
-        self.source.close()
         server = Database("source", "postgres")
         wait_until("slots released", lambda: not server.query("SELECT 1 FROM pg_replication_slots WHERE active AND database = %s",
                                                               [self.source.name]))
         server.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s", [self.source.name])
-        self.source.name = harness.parts("source")["dbname"]
         server.query(f"DROP DATABASE IF EXISTS {self.source.name} WITH (FORCE)")
         server.query(f"CREATE DATABASE {self.source.name}")
         server.close()
-        names = [name for name in harness.topics("") if not name.startswith(("__consumer", "__transaction"))]
-        harness.delete_topics(names)
-        wait_until("topics deleted", lambda: not set(names) & set(harness.topics("")))
-        # The recordings were made with offset.storage.partitions=1.
-        client = harness.admin_client()
-        created = client.create_topics([NewTopic(OFFSETS, 1, 1, config={"cleanup.policy": "compact"})])
-        created[OFFSETS].result()
+        self.cluster.start_over()
+
+    def start(self, command="produce"):
+        """As a user who comes from Connect does, with what is not in a connector's configuration beside it."""
+        body = self.folder / "connector.json"
+        body.touch(mode=0o600)
+        body.write_text(json.dumps({"name": "golden", "config": self.options}, ensure_ascii=False), encoding="utf-8")
+        beside = {"kafka.bootstrap.servers": KAFKA, "pipeline.compat": self.version, "pipeline.offset.storage.topic": OFFSETS,
+                  "admin.listen": f"127.0.0.1:{self.port}"}
+        self.launch(command, "--connector", body, *(word for key, value in beside.items() for word in ("--set", f"{key}={value}")))
+
+    def launch(self, *arguments):
+        assert self.process is None, "it runs already"
+        self.starts += 1
+        with open(self.log_path, "ab") as log:
+            log.write(f"=== start {self.starts}: {arguments[0]}\n".encode())
+            self.process = subprocess.Popen([BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                            cwd=self.folder)
 
     def data_topics(self):
-        return {name: partitions for name, partitions in harness.topics("").items() if not name.startswith(("connect_", "__consumer", "__transaction", "__walrelay"))}
+        return {name: partitions for name, partitions in self.cluster.topics().items()
+                if not name.startswith(("connect_", "__walrelay"))}
 
-    def records_seen(self, number):
-        """True once the rows of the end table up to `number` have arrived and nothing has followed them for a second."""
+    def received(self):
+        """The end of the WAL that walrelay has processed."""
         self.check_alive()
-        ends = {key: end for key, end in harness.end_offsets(self.data_topics()).items() if "heartbeat" not in key[0]}
-        if sum(end for (topic, _), end in ends.items() if topic.endswith(END_TABLE)) < number:
-            return False
-        now = time.monotonic()
-        if self.seen_ends is None or self.seen_ends[0] != ends:
-            self.seen_ends = ends, now
-        return now - self.seen_ends[1] >= 1
+        answer = self.http("/metrics")
+        found = re.search(r"^walrelay_received_lsn (\S+)$", answer[1], re.MULTILINE) if answer else None
+        return float(found[1]) if found else 0
 
-    def wait_records(self, number):
-        self.seen_ends = None
-        wait_until(f"end {number}", lambda: self.records_seen(number), 60, every=0.2)
+    def wait_received(self, lsn):
+        """Waits until everything below it has been processed: a record that is in Kafka does not say so of its commit. The
+        server may have written WAL of its own meanwhile, which does not reach walrelay: a second without progress will do."""
+        seen, since = None, 0
+        def settled():
+            nonlocal seen, since
+            if (now := self.received()) != seen:
+                seen, since = now, time.monotonic()
+            return seen >= lsn or time.monotonic() - since >= 1.2
+        wait_until("the commit", settled, every=0.05)
 
     def mark_end(self, number):
+        """Adds row `number` to the end table, and waits until its record is in Kafka and its transaction has been processed."""
         self.source.query(f"create table if not exists {END_TABLE} (id int primary key)")
         self.source.query(f"insert into {END_TABLE} values ({number})")
-        self.wait_records(number)
+        end = int(self.source.value("select pg_current_wal_insert_lsn() - '0/0'"))
+        def arrived():
+            self.check_alive()
+            ends = self.cluster.ends({name: parts for name, parts in self.data_topics().items() if name.endswith(END_TABLE)})
+            return sum(ends.values()) >= number
+        wait_until(f"end {number}", arrived, every=0.05)
+        self.wait_received(end)
 
     def stop_cleanly(self):
         code, _ = self.stop()
@@ -112,14 +172,12 @@ class GoldenPipeline(Pipeline):
         self.source.run_file(case / "setup.sql")
         if not self.source.query("SELECT 1 FROM pg_publication"):
             self.source.query("CREATE PUBLICATION debezium_publication FOR ALL TABLES")
-        self.start("produce")
+        self.start()
         self.wait_streaming()
         end = 0
         if (case / "stream.sql").exists():
             self.source.run_file(case / "stream.sql")
             self.mark_end(end := end + 1)
-        else:
-            self.wait_records(0)
         if (case / "interrupted.sql").exists():
             with self.held():
                 self.source.run_file(case / "interrupted.sql")
@@ -129,18 +187,18 @@ class GoldenPipeline(Pipeline):
             self.stop_cleanly()
         if (case / "restart.sql").exists():
             if (case / "kill").exists():
-                self.start("produce")
+                self.start()
                 self.wait_streaming()
                 self.kill()
                 wait_until("slot released", lambda: not self.slot_active())
             self.source.run_file(case / "restart.sql")
-            self.start("produce")
+            self.start()
             self.mark_end(end + 1)
             self.stop_cleanly()
 
     def dump(self, path):
         """Writes one record a line, by topic, partition and offset."""
-        names = self.data_topics() | harness.topics(OFFSETS)
+        names = self.data_topics() | {OFFSETS: [0]}
         yesterday = (time.time() - 86400) * 1000
         with open(path, "w", encoding="utf-8") as file:
             for (topic, partition), messages in sorted(harness.read_topics(names).items(), key=lambda item: recorded_order(item[0])):
@@ -165,7 +223,8 @@ def text(raw):
 def server_matches(case):
     """False where the case is for another major version of PostgreSQL than the one that runs."""
     wanted = case / "server"
-    return not wanted.exists() or Database("source", "postgres").value("SHOW server_version").startswith(wanted.read_text().strip())
+    running = Database("source", "postgres").value("SHOW server_version")
+    return running.startswith(wanted.read_text().strip() if wanted.exists() else "15")
 
 
 def compare(golden, actual):

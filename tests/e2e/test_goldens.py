@@ -1,17 +1,22 @@
-"""What walrelay writes is, byte for byte, what the real Debezium wrote for the same SQL and options: tests/goldens, for
-the cases named in its cases.txt."""
+"""What walrelay writes is, byte for byte, what the real Debezium wrote for the same SQL and options: every case of
+tests/goldens, in both versions."""
 import golden
 import pytest
 from harness import needs_stack
 
 
+@pytest.fixture(scope="session")
+def cluster():
+    return golden.Cluster()
+
+
 @pytest.mark.parametrize("name, version", golden.cases())
-def test_golden(name, version, tmp_path):
+def test_golden(name, version, tmp_path, cluster):
     needs_stack()
     case = golden.GOLDENS / name
     if not golden.server_matches(case):
         pytest.skip("for another version of PostgreSQL")
-    with golden.GoldenPipeline(case, version, tmp_path) as pipeline:
+    with golden.GoldenPipeline(case, version, tmp_path, cluster) as pipeline:
         pipeline.play(case)
         pipeline.dump(tmp_path / "actual.jsonl")
         pipeline.show_log()
@@ -19,7 +24,7 @@ def test_golden(name, version, tmp_path):
     assert not difference, difference
 
 
-def test_cases_exist():
+def test_every_case_was_recorded_in_full():
     found = list(golden.cases())
     assert found
     for name, version in found:

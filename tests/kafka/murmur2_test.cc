@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
 #include <string>
 
 namespace walrelay::kafka {
@@ -47,6 +49,27 @@ TEST(Murmur2, TakesBytesAboveAsciiAsUnsigned) {
     EXPECT_EQ(static_cast<int32_t>(Murmur2(text)), hash) << text;
   EXPECT_EQ(PartitionOf(R"({"id":1})", 6), 0);
   EXPECT_EQ(PartitionOf("\xff", 6), 3);
+}
+
+// The keys of tests/e2e/test_partitions.py among them, with and without schema, of one and two
+// columns.
+TEST(PartitionOf, PlacesKeysAsTheRealProducerDid) {
+  std::ifstream table(WALRELAY_SOURCE_DIR "/tests/kafka/java_placement.tsv");
+  int keys = 0;
+  for (std::string line; std::getline(table, line);) {
+    if (line.starts_with("#")) continue;
+    std::istringstream fields(line);
+    int32_t one = -1, three = -1, six = -1;
+    fields >> one >> three >> six;
+    fields.ignore(1);
+    std::string key;
+    std::getline(fields, key);
+    EXPECT_EQ(PartitionOf(key, 1), one) << key;
+    EXPECT_EQ(PartitionOf(key, 3), three) << key;
+    EXPECT_EQ(PartitionOf(key, 6), six) << key;
+    ++keys;
+  }
+  EXPECT_GT(keys, 50);
 }
 
 }  // namespace

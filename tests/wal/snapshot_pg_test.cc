@@ -93,6 +93,66 @@ TEST_F(SnapshotTest, WithoutAnExportIsOneTransactionAllTheSame) {
   EXPECT_EQ(Value(reader.connection(), "SHOW transaction_read_only"), "on");
 }
 
+TEST_F(SnapshotTest, TakesTheIsolationThatIsAskedFor) {
+  const auto isolation = [](SnapshotIsolation asked) {
+    auto reader = SnapshotReader::Open(pg::TestServer(), "", asked);
+    EXPECT_TRUE(reader.ok()) << reader.status();
+    return reader.ok() ? Value(reader->connection(), "SHOW transaction_isolation") : "";
+  };
+  EXPECT_EQ(isolation(SnapshotIsolation::kRepeatableRead), "repeatable read");
+  EXPECT_EQ(isolation(SnapshotIsolation::kReadCommitted), "read committed");
+  EXPECT_EQ(isolation(SnapshotIsolation::kReadUncommitted), "read uncommitted");
+}
+
+TEST_F(SnapshotTest, ASelectOfSomebodysOwnIsReadByTheNamesOfItsColumns) {
+  SnapshotReader reader = Open("");
+  ASSERT_TRUE(reader
+                  .BeginSelect(Cat("SELECT \"V v\", id * 10 AS id FROM ", name_,
+                                   ".t ORDER BY id DESC -- all;\n ; "),
+                               kColumns, kColumns)
+                  .ok());
+  EXPECT_THAT(ReadRows(reader), ElementsAre("(20, a\tb\\N)", "(10, null)"));
+
+  const std::vector<std::string> columns = {"id", "V v"};
+  ASSERT_TRUE(reader
+                  .BeginSelect("SELECT 'x' AS \"V v\", 1 AS unread", columns,
+                               std::vector<std::string>{"id", "V v", "unread"})
+                  .ok());
+  EXPECT_THAT(ReadRows(reader), ElementsAre("(null, x)")) << "a column that is not given is NULL";
+
+  const absl::Status unknown = reader.BeginSelect("SELECT 1 AS other", columns, columns);
+  EXPECT_TRUE(absl::IsInvalidArgument(unknown)) << unknown;
+  ASSERT_TRUE(reader.BeginTable(name_, "t", kColumns).ok()) << "and whole tables come as before";
+  EXPECT_EQ(ReadRows(reader).size(), 2u);
+}
+
+TEST_F(SnapshotTest, LocksATableUnlessSomebodyElseHoldsIt) {
+  {
+    SnapshotReader reader = Open("");
+    ASSERT_TRUE(reader.LockTable(name_, "t", std::chrono::milliseconds(1000)).ok());
+    EXPECT_EQ(Value(*sql_, Cat("SELECT mode FROM pg_locks WHERE relation = '", name_,
+                               ".t'::regclass AND granted")),
+              "AccessShareLock");
+  }
+  MustRun(*sql_, "BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+  SnapshotReader reader = Open("");
+  const absl::Status status = reader.LockTable(name_, "t", std::chrono::milliseconds(50));
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  MustRun(*sql_, "ROLLBACK");
+}
+
+TEST_F(SnapshotTest, BeginsWithTheInitialStatements) {
+  pg::ConnectionOptions options = pg::TestServer();
+  options.initial_statements = {"SET application_name = 'first'", "SET work_mem = '5MB'"};
+  auto reader = SnapshotReader::Open(options, "");
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ(Value(reader->connection(), "SHOW work_mem"), "5MB");
+  options.initial_statements = {"SET work_mem = 'much'"};
+  EXPECT_TRUE(absl::IsFailedPrecondition(SnapshotReader::Open(options, "").status()) ||
+              absl::IsInvalidArgument(SnapshotReader::Open(options, "").status()));
+  EXPECT_TRUE(ReplicationStream::Connect(options).ok()) << "they are for sessions of SQL";
+}
+
 TEST_F(SnapshotTest, ReadsLargeTablesAndEmptyOnes) {
   MustRun(*sql_,
           "CREATE TABLE big AS SELECT i, repeat('x', i % 300) FROM generate_series(1, 100000) i; "

@@ -110,7 +110,12 @@ absl::Status CheckComplete(const Config& config, Stages stages) {
   }
   const bool brokers =
       config.kafka.contains("bootstrap.servers") || config.kafka.contains("metadata.broker.list");
-  if (!brokers) return absl::InvalidArgumentError("kafka.bootstrap.servers is missing");
+  if (!brokers) {
+    return absl::InvalidArgumentError(
+        "kafka.bootstrap.servers is missing (a connector does not have it, its worker does): give "
+        "it in [kafka] of --config, as --set kafka.bootstrap.servers=host:port or as "
+        "WALRELAY_KAFKA_BOOTSTRAP_SERVERS");
+  }
   if (stages == Stages::kApply && !config.lake && !config.target) {
     return absl::InvalidArgumentError(
         "[lake] and [target] are both missing: there is nothing to apply to");

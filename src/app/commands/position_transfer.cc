@@ -42,7 +42,7 @@ absl::StatusOr<std::unique_ptr<KafkaLink>> OpenLink(const Config& config,
   ASSIGN_OR_RETURN(CaptureSettings settings, MakeCaptureSettings(config));
   auto link = KafkaLink::Open({.client = settings.kafka,
                                .slot = settings.source.slot,
-                               .topic_spec = settings.topic_spec,
+                               .topic_rules = settings.topic_rules,
                                .connect_topic = settings.offset_topic,
                                .connect_key = OffsetKey(config),
                                .options_hash = settings.options_hash},
