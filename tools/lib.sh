@@ -302,7 +302,7 @@ own_stack() {
   trap 'remove_own_stack' EXIT
   trap 'exit 130' INT TERM
   "$ROOT/tools/stack" up
-  export WALRELAY_TEST_STACK=1 WALRELAY_TEST_KAFKA=127.0.0.1:$STACK_KAFKA_PORT \
+  export STACK_KAFKA_VERSION=$KAFKA_VERSION WALRELAY_TEST_STACK=1 WALRELAY_TEST_KAFKA=127.0.0.1:$STACK_KAFKA_PORT \
     WALRELAY_TEST_SOURCE="host=127.0.0.1 port=$STACK_SOURCE_PORT dbname=source_db user=source_user password=source_password" \
     WALRELAY_TEST_LAKE="host=127.0.0.1 port=$STACK_LAKE_PORT dbname=datalake_db user=datalake_user password=datalake_password" \
     WALRELAY_TEST_TARGET="host=127.0.0.1 port=$STACK_TARGET_PORT dbname=target_db user=target_user password=target_password"

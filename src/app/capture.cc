@@ -36,7 +36,10 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
       position.epoch.incarnation);  // A promoted standby goes on under a new timeline.
   position.phase = PositionPhase::kStreaming;
   position.end_lsn = from;
-  session.link().Begin(position, new_epoch ? Earlier::kNothing : Earlier::kOurs,
+  if (action.debezium_passed)
+    RETURN_IF_ERROR(session.TakeOver(position, *action.debezium_passed));
+  const bool replays = !new_epoch || action.debezium_passed;
+  session.link().Begin(position, replays ? Earlier::kOurs : Earlier::kNothing,
                        session.server_flush());
   // Nothing is confirmed, and nothing sent, before our position is there.
   if (new_epoch || position != session.stored_position())

@@ -42,6 +42,10 @@ absl::StatusOr<SnapshotMode> ConfiguredMode(const Config& config) {
                 "snapshot.data or ", kPrefix, "start.stream"));
 }
 
+bool TrustsSlot(std::string_view strategy) {
+  return strategy == "trust_slot" || strategy == "trust_greater_lsn";
+}
+
 SnapshotMode ModeOf(std::string_view text) {
   if (text == "initial" || text == "exported") return SnapshotMode::kInitial;
   if (text == "initial_only") return SnapshotMode::kInitialOnly;
@@ -221,6 +225,7 @@ absl::StatusOr<CaptureOptions> Parse(const Config& config) {
                     .fail = source.Enum("guardrail.collections.limit.action") == "fail"},
       .xmin_interval = source.Millis("xmin.fetch.interval.ms"),
       .max_retries = source.Number("errors.max.retries"),
+      .trust_slot = TrustsSlot(source.Enum("offset.mismatch.strategy")),
       .status_interval = source.Millis("status.update.interval.ms"),
       .heartbeat_interval = source.Millis("heartbeat.interval.ms"),
       .heartbeat_query = source.Text("heartbeat.action.query"),

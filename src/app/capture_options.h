@@ -49,6 +49,7 @@ struct CaptureOptions {
   Guardrail guardrail;
   std::chrono::milliseconds xmin_interval{0};  // 0: source.xmin stays null.
   int64_t max_retries = -1;                    // errors.max.retries; -1: for ever.
+  bool trust_slot = false;  // Where it is ahead of what Kafka has (offset.mismatch.strategy).
   std::chrono::milliseconds status_interval{
       10'000};  // As asked for; the loop takes at most wal_sender_timeout / 3.
   std::chrono::milliseconds heartbeat_interval{0};  // 0: none.

@@ -136,6 +136,7 @@ absl::StatusOr<StartDecision> CaptureSession::Decide() {
   StartFacts facts;
   facts.mode = settings.source.snapshot_mode;
   facts.slot_name = settings.source.slot;
+  facts.trust_slot = settings.source.trust_slot;
   facts.database = settings.source.database;
   facts.system_identifier = identity_.system_identifier;
   facts.timeline = identity_.timeline;
@@ -170,6 +171,8 @@ absl::StatusOr<StartDecision> CaptureSession::Decide() {
     ASSIGN_OR_RETURN(facts.tails, link_->ReadTails(*facts.position, facts.partition_counts));
   }
   stored_position_ = facts.position;
+  partition_counts_ = facts.partition_counts;
+  if (facts.connect) connect_offset_ = facts.connect->offset;
   return DecideStart(facts);
 }
 
@@ -185,7 +188,8 @@ absl::StatusOr<std::optional<ConnectFacts>> CaptureSession::ReadConnectFacts() {
   return ConnectFacts{.offset = record->offset,
                       .is_ours = record->is_ours,
                       .snapshot_unfinished = in_snapshot,
-                      .resume = offset->lsn_proc.value_or(offset->lsn.value_or(kNoLsn))};
+                      .resume = offset->lsn_proc.value_or(offset->lsn.value_or(kNoLsn)),
+                      .last_commit = offset->lsn_commit.value_or(kNoLsn)};
 }
 
 absl::StatusOr<std::vector<std::string>> CaptureSession::TopicsWithRecords(
@@ -200,6 +204,20 @@ absl::StatusOr<std::vector<std::string>> CaptureSession::TopicsWithRecords(
     if (begins != ends) filled.push_back(topic);
   }
   return filled;
+}
+
+absl::Status CaptureSession::TakeOver(PositionRecord& position, Lsn passed) {
+  position.last_commit_lsn = passed;
+  position.connect_offset = connect_offset_;
+  if (!shared_.settings.exactly_once) return absl::OkStatus();
+  const std::string prefix =
+      shared_.settings.envelope->topic_prefix + shared_.settings.envelope->topic_delimiter;
+  std::map<std::string, int32_t> topics;
+  for (const auto& [topic, partitions] : partition_counts_) {
+    if (topic.starts_with(prefix)) topics.emplace(topic, partitions);
+  }
+  ASSIGN_OR_RETURN(position.topics, link_->FindDebeziumTails(topics, passed));
+  return link_->ReadTails(position, partition_counts_).status();
 }
 
 absl::Status CaptureSession::Deliver(const Record& record) {

@@ -45,6 +45,10 @@ class CaptureSession {
   // Asks the servers how to start (start_decision.h).
   absl::StatusOr<StartDecision> Decide();
 
+  // Makes of `position` one that Debezium could have left when it had passed the commit `passed`:
+  // where each partition stood then, so that what it wrote since is recognised. After Decide().
+  absl::Status TakeOver(PositionRecord& position, Lsn passed);
+
   // Gives a record to Kafka; waits while the producer is full.
   absl::Status Deliver(const Record& record);
   // The same for a row, whose table and key columns are named when it is too large.
@@ -112,6 +116,8 @@ class CaptureSession {
   OffsetTracker offsets_;
   wal::SystemIdentity identity_;
   std::optional<PositionRecord> stored_position_;
+  std::map<std::string, int32_t> partition_counts_;
+  std::optional<int64_t> connect_offset_;  // Of the newest of Debezium's records.
   std::chrono::milliseconds status_interval_{10'000};
   bool delivering_ = false;
   Lsn confirmed_sent_{};

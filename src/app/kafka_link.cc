@@ -1,5 +1,6 @@
 #include "app/kafka_link.h"
 
+#include "app/debezium_tail.h"
 #include <algorithm>
 
 #include "app/exit_code.h"
@@ -108,6 +109,12 @@ absl::StatusOr<std::vector<TailFacts>> KafkaLink::ReadTails(
     tail.end = ends.at(tail.partition);
   }
   return tails_;
+}
+
+absl::StatusOr<std::map<std::string, TopicPosition>> KafkaLink::FindDebeziumTails(
+    const std::map<std::string, int32_t>& topics, Lsn passed) {
+  ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
+  return FindTails(*reader, topics, passed);
 }
 
 void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {

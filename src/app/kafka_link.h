@@ -83,6 +83,9 @@ class KafkaLink {
   // What the partitions of a position hold now; nothing unless exactly_once. Blocks, bounded.
   absl::StatusOr<std::vector<TailFacts>> ReadTails(const PositionRecord& position,
                                                    const std::map<std::string, int32_t>& counts);
+  // Where Debezium's tails begin (debezium_tail.h). Blocks, bounded.
+  absl::StatusOr<std::map<std::string, TopicPosition>> FindDebeziumTails(
+      const std::map<std::string, int32_t>& topics, Lsn passed);
   kafka::Topics& topics() { return *topics_; }
 
   // Where the stream goes on: everything that committed before base.end_lsn is in Kafka. With

@@ -100,12 +100,9 @@ constexpr Option kReplication[] = {
     {S, "lsn.flush.timeout.ms", kMillis, "30000", 'C', kNothing, "0..", "confirming never waits"},
     {S, "lsn.flush.timeout.action", kEnum, "fail", 'C', kNothing, "fail|warn|ignore",
      "confirming never waits"},
-    {S, "offset.mismatch.strategy", kEnum, "no_validation", 'B', kNothing,
-     "no_validation|trust_offset",
-     "the position always counts, and a slot that is ahead of it stops the start: trusting the "
-     "slot "
-     "would skip changes silently",
-     "trust_slot|trust_greater_lsn"},
+    {S, "offset.mismatch.strategy", kEnum, "no_validation", 'B', kHonoured,
+     "no_validation|trust_offset|trust_slot|trust_greater_lsn",
+     "where the slot is ahead of what Kafka has: stop, but with the last two go on at the slot"},
     {S, "internal.slot.seek.to.known.offset.on.start", kBool, "false", 'C', kNothing, "",
      "the position always counts"},
     {S, "internal.create.slot.command.timeout", kNumber, "90", 'C', kNothing, "0..",

@@ -97,6 +97,30 @@ StartDecision Fresh(const StartFacts& facts) {
   return {TakeSnapshot{}, std::move(note)};
 }
 
+// Goes on where Debezium was, by its own offset.
+StartDecision TakeOver(const StartFacts& facts) {
+  const SlotFacts& slot = *facts.slot;
+  const ConnectFacts& debezium = *facts.connect;
+  const Lsn passed = std::max(debezium.last_commit, debezium.resume);
+  if (slot.confirmed_flush > passed && !facts.trust_slot) {
+    return {Refuse(ExitCode::kSlotAhead,
+                   Cat("slot ", facts.slot_name, " is ahead of Debezium's offset: changes from ",
+                       Range(passed, slot.confirmed_flush),
+                       " were confirmed by somebody else and are not in Kafka; if that was Debezium "
+                       "itself, on an idle server (lsn.flush.mode=connector_and_driver), start once "
+                       "with --set source.offset.mismatch.strategy=trust_slot; else ",
+                       NewSnapshotHint())),
+            ""};
+  }
+  // It has passed that commit whatever the slot says: the server was not told yet.
+  const Lsn from = std::max(slot.confirmed_flush, debezium.last_commit);
+  return {StreamFrom{.from = from,
+                     .adopt = true,
+                     .debezium_passed = debezium.last_commit == kNoLsn ? kNoLsn : from},
+          Cat("slot ", facts.slot_name, " was last read by Debezium: going on behind ", from,
+              ", and what it has written already is not written again")};
+}
+
 StartDecision SlotWithoutPosition(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
   if (slot.lost) {
@@ -109,14 +133,10 @@ StartDecision SlotWithoutPosition(const StartFacts& facts) {
                        slot.restart_lsn, " on is gone; ", NewSnapshotHint())),
             ""};
   }
-  const StreamFrom adopt{.from = slot.confirmed_flush, .adopt = true};
-  if (facts.mode == SnapshotMode::kNoData) return {adopt, ""};
-  if (facts.connect && !facts.connect->snapshot_unfinished && facts.mode != SnapshotMode::kAlways) {
-    return {adopt, Cat("slot ", facts.slot_name,
-                       " was read by Debezium, whose offset says that its snapshot is finished: "
-                       "streaming from ",
-                       slot.confirmed_flush)};
-  }
+  if (facts.connect && !facts.connect->snapshot_unfinished && facts.mode != SnapshotMode::kAlways)
+    return TakeOver(facts);
+  if (facts.mode == SnapshotMode::kNoData)
+    return {StreamFrom{.from = slot.confirmed_flush, .adopt = true}, ""};
   return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
           Cat("slot ", facts.slot_name,
               " exists and nobody has a position for it: snapshot, then streaming from ",
@@ -227,8 +247,15 @@ StartDecision Resume(const StartFacts& facts) {
   }
   if (facts.connect && !facts.connect->is_ours && position.connect_offset &&
       facts.connect->offset > *position.connect_offset) {
+    if (!facts.connect->snapshot_unfinished) return TakeOver(facts);
+    return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
+            "Debezium has run since, and did not finish a snapshot: it starts over"};
+  }
+  if (slot.confirmed_flush > position.end_lsn && facts.trust_slot) {
     return {StreamFrom{.from = slot.confirmed_flush, .adopt = true},
-            Cat("Debezium has run since: streaming from the slot's ", slot.confirmed_flush)};
+            Cat("slot ", facts.slot_name, " is ahead of us: changes from ",
+                Range(position.end_lsn, slot.confirmed_flush),
+                " are passed over (offset.mismatch.strategy)")};
   }
   if (slot.confirmed_flush > position.end_lsn) {
     return {

@@ -42,7 +42,8 @@ struct ConnectFacts {
                        // means not ours.
   bool is_ours = false;    // Written by walrelay, so that it says nothing of Debezium.
   bool snapshot_unfinished = false;
-  Lsn resume{};  // lsn_proc, else lsn.
+  Lsn resume{};       // lsn_proc, else lsn.
+  Lsn last_commit{};  // lsn_commit; kNoLsn: no commit was passed yet.
 };
 
 // What a partition that the position knows holds now. Offsets next ≤ offset < end: its tail.
@@ -68,6 +69,7 @@ struct StartFacts {
   std::string options_hash;                         // Of the options in force now.
   std::vector<std::string> topics_with_records;     // Topics of this pipeline that are not empty.
   std::map<std::string, int32_t> partition_counts;  // Of the topics that exist.
+  bool trust_slot = false;                          // offset.mismatch.strategy.
   bool exactly_once = false;                        // pipeline.delivery.
   bool accept_topic_mismatch = false;               // pipeline.topic.mismatch.
   std::vector<TailFacts> tails;  // Of the topics of the position; exactly once only.
@@ -86,6 +88,9 @@ struct StreamFrom {
   Lsn from{};
   bool create_slot = false;  // Make it first and begin at its consistent point.
   bool adopt = false;        // The slot is not ours yet: a new epoch begins at `from`.
+  // With adopt: Debezium's offset says that it had passed this commit, and what it wrote of later
+  // transactions is to be recognised (debezium_tail.h). kNoLsn: it had passed none.
+  std::optional<Lsn> debezium_passed = std::nullopt;
   bool operator==(const StreamFrom&) const = default;
 };
 struct RefuseToStart {

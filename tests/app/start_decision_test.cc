@@ -90,9 +90,35 @@ const Row kTable[] = {
     {"slot that Debezium read to the end of its snapshot",
      [](StartFacts& f) {
        f.position.reset();
-       f.connect = ConnectFacts{.offset = 3};
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{1000}};
      },
-     StreamFrom{.from = Lsn{1000}, .adopt = true}},
+     StreamFrom{.from = Lsn{1000}, .adopt = true, .debezium_passed = kNoLsn}},
+    {"slot of a Debezium that has passed more than it confirmed",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{1400}, .last_commit = Lsn{1300}};
+     },
+     StreamFrom{.from = Lsn{1300}, .adopt = true, .debezium_passed = Lsn{1300}}},
+    {"slot of a Debezium, without a snapshot",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.mode = SnapshotMode::kNoData;
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{1400}, .last_commit = Lsn{1300}};
+     },
+     StreamFrom{.from = Lsn{1300}, .adopt = true, .debezium_passed = Lsn{1300}}},
+    {"slot ahead of Debezium's offset",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{900}, .last_commit = Lsn{900}};
+     },
+     ExitCode::kSlotAhead},
+    {"slot ahead of Debezium's offset, and trusted",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.trust_slot = true;
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{900}, .last_commit = Lsn{900}};
+     },
+     StreamFrom{.from = Lsn{1000}, .adopt = true, .debezium_passed = Lsn{1000}}},
     {"slot of a Debezium that did not finish its snapshot",
      [](StartFacts& f) {
        f.position.reset();
@@ -102,7 +128,19 @@ const Row kTable[] = {
     {"Debezium ran since our position",
      [](StartFacts& f) {
        f.position->connect_offset = 7;
-       f.connect = ConnectFacts{.offset = 9};
+       f.connect = ConnectFacts{.offset = 9, .resume = Lsn{3100}, .last_commit = Lsn{3000}};
+       f.slot->confirmed_flush = Lsn{3000};
+     },
+     StreamFrom{.from = Lsn{3000}, .adopt = true, .debezium_passed = Lsn{3000}}},
+    {"Debezium ran since our position and did not finish a snapshot",
+     [](StartFacts& f) {
+       f.position->connect_offset = 7;
+       f.connect = ConnectFacts{.offset = 9, .snapshot_unfinished = true};
+     },
+     TakeSnapshot{.create_slot = false, .stream_from = Lsn{1000}}},
+    {"slot ahead of the position, and trusted",
+     [](StartFacts& f) {
+       f.trust_slot = true;
        f.slot->confirmed_flush = Lsn{3000};
      },
      StreamFrom{.from = Lsn{3000}, .adopt = true}},

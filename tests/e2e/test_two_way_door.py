@@ -1,0 +1,164 @@
+"""The two-way door: the real Debezium and walrelay take turns on one slot under load. Nothing is lost, and whatever is
+there twice was doubled by Debezium, which is counted."""
+import itertools
+import os
+import signal
+import sys
+
+import pytest
+from harness import EVENTS, ROOT, Load, Pipeline, acknowledged_rows, append_event, end_offsets, envelope, needs_stack, parts, read_topics, rows_in_kafka, topics, wait_until
+
+sys.path.append(str(ROOT / "tests" / "differential"))
+needs_stack()  # before its module asks for the variables of a stack
+from servers import OFFSETS, Broker, Debezium, Worker  # noqa: E402
+
+VERSIONS = ("2.5.0.Final", "3.6.1.Final")
+
+
+class Door:
+    """A table under load, and who reads its slot at the moment."""
+
+    def __init__(self, pipeline, worker, load):
+        self.pipeline, self.load = pipeline, load
+        self.topic = pipeline.topic("events")
+        at = parts("source")
+        self.debezium = Debezium(worker, pipeline.name, {
+            "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1", "plugin.name": "pgoutput",
+            "database.hostname": at["host"], "database.port": at["port"], "database.user": at["user"], "database.password": at["password"],
+            "database.dbname": pipeline.source.name, "topic.prefix": pipeline.prefix, "slot.name": pipeline.slot,
+            "publication.name": pipeline.name, "poll.interval.ms": "20"})
+        self.turns = []  # (who, where the topic ended when the turn was over)
+
+    def records(self):
+        return sum(end_offsets({self.topic: topics(self.topic).get(self.topic, [])}).values())
+
+    def wait_records(self, more, program):
+        goal = self.records() + more
+
+        def there():
+            (self.debezium.check if program == "debezium" else self.pipeline.check_alive)()
+            return self.records() >= goal
+        wait_until(f"{more} more records", there, 120, every=0.2)
+
+    def offsets_stored(self):
+        """How many there are of this connector."""
+        return sum(self.pipeline.name.encode() in message.key() for messages in read_topics(topics(OFFSETS)).values() for message in messages)
+
+    def released(self):
+        wait_until("slot released", lambda: not self.pipeline.slot_active())
+
+    def over(self, who):
+        self.released()
+        self.turns.append((who, self.records()))
+
+    def debeziums_turn(self, more=300):
+        self.debezium.start()
+        self.wait_records(more, "debezium")
+        self.stop_debezium()
+
+    def stop_debezium(self):
+        stored = self.offsets_stored()
+        self.debezium.stop()  # Connect stores the offset last, after the slot was released
+        wait_until("offset stored", lambda: self.offsets_stored() > stored, 60)
+        self.over("debezium")
+
+    def our_turn(self, more=300):
+        self.pipeline.start("produce")
+        self.pipeline.wait_streaming()
+        self.wait_records(more, "walrelay")
+        assert self.pipeline.stop()[0] == 0
+        self.over("walrelay")
+
+    def doubled(self):
+        """{who: how many records that were there already} by whose turn it was when the later one was written."""
+        seen, found = set(), {"debezium": 0, "walrelay": 0}
+        for message in self.pipeline.records("events"):
+            row = envelope(message)
+            if row is None or not row["after"]:
+                continue
+            identity = row["after"]["client"], row["after"]["seq"]
+            if identity in seen:
+                found[next(who for who, end in self.turns if message.offset() < end)] += 1
+            seen.add(identity)
+        return found
+
+    def check(self):
+        self.load.stop()
+        source = {tuple(row) for row in self.pipeline.source.query("SELECT client, seq FROM events")}
+        assert not acknowledged_rows(self.load) - source
+        self.pipeline.start("produce")
+        wait_until("everything is in Kafka", lambda: self.pipeline.check_alive() or not source - set(rows_in_kafka(self.pipeline)), 60, every=0.5)
+        assert self.pipeline.stop()[0] == 0
+        self.over("walrelay")
+        assert set(rows_in_kafka(self.pipeline)) == source
+        doubled = self.doubled()
+        print(f"{len(source)} rows; turns {self.turns}; doubled by {doubled}")
+        assert doubled["walrelay"] == 0
+        return doubled
+
+
+@pytest.fixture(name="worker", params=VERSIONS, scope="module")
+def worker_of(request, tmp_path_factory):
+    with Worker(request.param, Broker(os.environ["STACK_KAFKA_PORT"]), tmp_path_factory.mktemp("connect")) as worker:
+        yield worker
+
+
+doors = itertools.count(1)  # A connector's name never comes again: Kafka keeps its offset.
+
+
+@pytest.fixture(name="door")
+def door_of(worker, tmp_path):
+    name = f"door{next(doors)}"
+    with Pipeline(name, tmp_path, pipeline={"compat": worker.version, "offset.flush.interval.ms": 500}, lake=False, target=False) as pipeline:
+        pipeline.source.query(EVENTS)
+        pipeline.source.query(f"CREATE PUBLICATION {pipeline.name} FOR TABLE events")
+        with Load(pipeline.source, append_event, pause=0.01) as load:
+            door = Door(pipeline, worker, load)
+            try:
+                yield door
+            finally:
+                door.debezium.remove()
+                pipeline.show_log()
+
+
+def test_taking_turns_under_load(door):
+    for _ in range(2):
+        door.debeziums_turn()
+        door.our_turn()
+    door.debeziums_turn()
+    door.check()
+
+
+def test_taking_over_where_debezium_was_killed(door, worker):
+    door.debeziums_turn()
+    door.debezium.start()
+    door.wait_records(500, "debezium")
+    worker.process.send_signal(signal.SIGKILL)  # it would write all of this turn again
+    worker.process.wait()
+    door.over("debezium")
+    door.our_turn()
+    worker.__enter__()  # the same worker again: it goes on from what we have written
+    door.check()
+
+
+def test_an_idle_hour_of_other_tables(door):
+    door.debeziums_turn()
+    door.load.stop()
+    pipeline = door.pipeline
+    pipeline.source.query("CREATE TABLE other (t text)")
+    pipeline.start("produce")
+    pipeline.wait_streaming()
+    for _ in range(3):
+        pipeline.source.query("INSERT INTO other SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
+        pipeline.source.query("SELECT pg_switch_wal()")
+    end = pipeline.source.value("SELECT pg_current_wal_lsn()")
+    wait_until("the slot follows", lambda: pipeline.source.value(
+        "SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s", [end, pipeline.slot]), 60)
+    assert pipeline.stop()[0] == 0
+    door.over("walrelay")
+    pipeline.source.query("CHECKPOINT")
+    pipeline.source.query("INSERT INTO events SELECT 9, n, 'x' FROM generate_series(1, 20) n")
+    door.debezium.start()
+    wait_until("rows after the idle hour", lambda: door.debezium.check() or (9, 20) in rows_in_kafka(pipeline), 120, every=0.5)
+    door.stop_debezium()
+    door.check()
