@@ -80,9 +80,7 @@ absl::StatusOr<std::optional<StoredRecord>> KafkaLink::ReadConnectRecord() {
   ASSIGN_OR_RETURN(auto record, kafka::ReadLast(*reader, options_.connect_topic,
                                                 options_.connect_key, kReadLimit));
   if (!record || !record->value) return std::nullopt;
-  const bool is_ours = std::ranges::find(record->headers, kOurHeader) != record->headers.end();
-  return StoredRecord{
-      .offset = record->offset, .value = *std::move(record->value), .is_ours = is_ours};
+  return StoredRecord{.offset = record->offset, .value = *std::move(record->value)};
 }
 
 absl::StatusOr<std::vector<TailFacts>> KafkaLink::ReadTails(
@@ -239,7 +237,7 @@ absl::Status KafkaLink::WaitWhile(const bool& in_flight, std::string_view what) 
   return absl::OkStatus();
 }
 
-absl::Status KafkaLink::WriteConnectRecord(const std::string& value, Author author) {
+absl::Status KafkaLink::WriteConnectRecord(const std::string& value) {
   if (options_.connect_topic.empty()) return absl::OkStatus();
   if (connect_partitions_ == 0) {
     // As Connect makes it: 25 partitions (offset.storage.partitions), compacted.
@@ -258,16 +256,14 @@ absl::Status KafkaLink::WriteConnectRecord(const std::string& value, Author auth
   record.topic = options_.connect_topic;
   record.key = options_.connect_key;
   record.value = value;
-  const std::vector<RecordHeader> ours = {{.name = kOurHeader, .value = options_.slot}};
-  if (author == Author::kWalrelay) record.headers = &ours;
   connect_ticket_ = kInternal | ++internal_tickets_;
   connect_in_flight_ = true;
   return ProduceInternal(record, kafka::PartitionOf(options_.connect_key, connect_partitions_),
                          connect_ticket_);
 }
 
-absl::Status KafkaLink::WriteConnectRecordNow(const std::string& value, Author author) {
-  RETURN_IF_ERROR(WriteConnectRecord(value, author));
+absl::Status KafkaLink::WriteConnectRecordNow(const std::string& value) {
+  RETURN_IF_ERROR(WriteConnectRecord(value));
   return WaitWhile(connect_in_flight_, "Debezium's offset record");
 }
 

@@ -63,13 +63,7 @@ enum class Earlier {
 struct StoredRecord {
   int64_t offset = 0;
   std::string value;
-  bool is_ours = false;
 };
-
-// In whose name Debezium's offset record is written. Ours carries a header, which Kafka Connect does not look at: a process
-// that dies before its next position record must not take its own record for a sign that Debezium has run since.
-enum class Author { kWalrelay, kDebezium };
-inline constexpr std::string_view kOurHeader = "walrelay";
 
 class KafkaLink {
  public:
@@ -132,9 +126,9 @@ class KafkaLink {
   // Sends a position record if that would say something new and none is under way.
   absl::Status WritePosition();
   // Sends Debezium's offset record. The caller has made sure that all it says is durable.
-  absl::Status WriteConnectRecord(const std::string& value, Author author = Author::kWalrelay);
+  absl::Status WriteConnectRecord(const std::string& value);
   // The same, and waits until it is durable; blocks, bounded.
-  absl::Status WriteConnectRecordNow(const std::string& value, Author author = Author::kWalrelay);
+  absl::Status WriteConnectRecordNow(const std::string& value);
 
   // Since when the cluster gives no sign of life.
   std::optional<SteadyTime> unreachable_since() const { return producer_->unreachable_since(); }

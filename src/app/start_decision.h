@@ -40,7 +40,6 @@ struct TimelineSwitch {
 struct ConnectFacts {
   int64_t offset = 0;  // Where the record stands in the topic: newer than position.connect_offset
                        // means not ours.
-  bool is_ours = false;    // Written by walrelay, so that it says nothing of Debezium.
   bool snapshot_unfinished = false;
   Lsn resume{};       // lsn_proc, else lsn.
   Lsn last_commit{};  // lsn_commit; kNoLsn: no commit was passed yet.

@@ -32,15 +32,11 @@ bool IsNewer(const ConsumedRecord& record, const std::optional<OwnedRecord>& tha
 }
 
 OwnedRecord Own(const ConsumedRecord& record) {
-  OwnedRecord own = {
-      .partition = record.partition,
-      .offset = record.offset,
-      .timestamp_ms = record.timestamp_ms,
-      .key = std::string(*record.key),
-      .value = record.value ? std::optional<std::string>(*record.value) : std::nullopt,
-      .headers = {}};
-  for (const RecordHeader& header : record.headers) own.headers.emplace_back(header.name);
-  return own;
+  return {.partition = record.partition,
+          .offset = record.offset,
+          .timestamp_ms = record.timestamp_ms,
+          .key = std::string(*record.key),
+          .value = record.value ? std::optional<std::string>(*record.value) : std::nullopt};
 }
 
 }  // namespace

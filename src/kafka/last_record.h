@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/status.h"
 #include "kafka/client_options.h"
@@ -22,7 +21,6 @@ struct OwnedRecord {
   int64_t timestamp_ms = 0;
   std::string key;
   std::optional<std::string> value;  // None: a tombstone, the key was deleted.
-  std::vector<std::string> headers;  // Their names.
 };
 
 // The newest record with this key over all partitions of the topic (by timestamp where several have

@@ -150,12 +150,6 @@ const Row kTable[] = {
        f.connect = ConnectFacts{.offset = 7};
      },
      StreamFrom{.from = Lsn{2000}}},
-    {"nor is one that we wrote before we died, without a position behind it",
-     [](StartFacts& f) {
-       f.position->connect_offset = 7;
-       f.connect = ConnectFacts{.offset = 9, .is_ours = true};
-     },
-     StreamFrom{.from = Lsn{2000}}},
     {"position without slot", [](StartFacts& f) { f.slot.reset(); }, ExitCode::kSlotMissing},
     {"position without slot, when needed",
      [](StartFacts& f) {

@@ -1,12 +1,10 @@
 #include "app/commands/position_commands.h"
 
-#include <algorithm>
 #include <ctime>
 #include <optional>
 
 #include "app/commands/source_session.h"
 #include "app/exit_code.h"
-#include "app/kafka_link.h"
 #include "app/option_table.h"
 #include "base/json.h"
 #include "envelope/connect_offset.h"
@@ -24,7 +22,6 @@ struct Positions {
   std::optional<PositionRecord> ours;
   std::optional<envelope::ConnectOffset> connect;
   int64_t connect_offset = -1;  // Where that record stands in its topic.
-  bool connect_is_ours = false;
   std::optional<wal::Slot> slot;
   std::string slot_problem;  // Why the slot is not shown.
 };
@@ -62,8 +59,6 @@ absl::StatusOr<Positions> Gather(const Config& config) {
     if (!parsed.ok()) return WithExitCode(parsed.status(), ExitCode::kPositionMismatch);
     positions.connect = *std::move(parsed);
     positions.connect_offset = (*connect)->offset;
-    positions.connect_is_ours =
-        std::ranges::find((*connect)->headers, kOurHeader) != (*connect)->headers.end();
   }
 
   // The slot only rounds the picture off: Kafka's side is worth showing without it.
@@ -108,7 +103,7 @@ std::string LsnText(const std::optional<Lsn>& lsn) {
 
 // Newer than what our record knows of: Debezium ran since.
 bool IsDebeziums(const Positions& positions) {
-  return positions.connect && !positions.connect_is_ours &&
+  return positions.connect &&
          (!positions.ours || positions.ours->connect_offset != positions.connect_offset);
 }
 

@@ -178,7 +178,7 @@ absl::Status ImportPositionCommand(const Config& config, Console& console, const
   if (!proceed) return absl::OkStatus();
   admin::CaptureCounters counters;
   ASSIGN_OR_RETURN(const auto link, OpenLink(config, counters));
-  if (auto status = link->WriteConnectRecordNow(*value, Author::kDebezium); !status.ok())
+  if (auto status = link->WriteConnectRecordNow(*value); !status.ok())
     return KafkaError(std::move(status));
   console.out << Cat("Imported the offset of ", file, "\n");
   return absl::OkStatus();
