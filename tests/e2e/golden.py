@@ -12,7 +12,7 @@ import re
 import subprocess
 import time
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 import harness
@@ -52,8 +52,18 @@ class Cluster:
                 if not name.startswith(("__consumer", "__transaction"))}
 
     def ends(self, names):
-        return {(topic, partition): self.consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1]
+        return {(topic, partition): wait_until(f"end of {topic}", lambda t=topic, p=partition: self.end(t, p))[0]
                 for topic, partitions in names.items() for partition in partitions}
+
+    def end(self, topic, partition):
+        """(end,), or None where the client still believes in a topic of this name that an earlier case had, with fewer partitions."""
+        try:
+            return (self.consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1],)
+        except KafkaException as error:
+            if error.args[0].code() not in (KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC):
+                raise
+            self.consumer.list_topics(timeout=20)
+            return None
 
     def start_over(self):
         """Deletes every topic, and makes the one that a Connect cluster has."""
