@@ -41,9 +41,9 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
   const bool replays = !new_epoch || action.debezium_passed;
   session.link().Begin(position, replays ? Earlier::kOurs : Earlier::kNothing,
                        session.server_flush());
-  // Nothing is confirmed, and nothing sent, before our position is there.
-  if (new_epoch || position != session.stored_position())
-    RETURN_IF_ERROR(session.link().WritePositionNow());
+  // Nothing is confirmed, and nothing sent, before our position is there. Where the slot has been
+  // ours, another process may still have it: RunStream() claims the position when the slot is free.
+  if (new_epoch) RETURN_IF_ERROR(session.link().Claim());
   return from;
 }
 

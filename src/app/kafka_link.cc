@@ -10,6 +10,7 @@
 #include "kafka/last_record.h"
 #include "kafka/murmur2.h"
 #include "kafka/position_codec.h"
+#include "kafka/position_reader.h"
 
 namespace walrelay::app {
 namespace {
@@ -63,15 +64,34 @@ absl::Status KafkaLink::Door::Read(const TopicPartition& partition, kafka::Offse
 
 absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
   ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
-  ASSIGN_OR_RETURN(const auto record,
-                   kafka::ReadLast(*reader, kafka::kPositionsTopic, options_.slot, kReadLimit));
-  if (!record || !record->value) return std::nullopt;
-  auto position = kafka::DecodePosition(*record->value);
-  if (!position.ok()) {
-    return Annotate(position.status(),
-                    Cat("position record at ", kafka::kPositionsTopic, "[0]@", record->offset));
+  ASSIGN_OR_RETURN(auto stored, kafka::ReadPosition(*reader, options_.slot, kReadLimit));
+  stored_ = stored ? std::optional(std::move(stored->position)) : std::nullopt;
+  return stored_;
+}
+
+absl::Status KafkaLink::Claim() {
+  if (!once_) {
+    if (base_.claimed) return absl::OkStatus();
+    base_.claimed = true;
+    return WritePositionNow();
   }
-  return *std::move(position);
+  const absl::Status moved = absl::UnavailableError(
+      Cat("another process has moved the position of slot ", options_.slot, " meanwhile"));
+  ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
+  const auto read = [&] { return kafka::ReadPosition(*reader, options_.slot, kReadLimit); };
+  ASSIGN_OR_RETURN(const auto before, read());
+  if (base_.claimed) {
+    if (!before || before->position.generation != base_.generation) return moved;
+    if (replay_until_ == kNoLsn) reader_.reset();  // A new incarnation: there is nothing to read.
+    return absl::OkStatus();
+  }
+  if (before.has_value() != stored_.has_value() || (before && before->position != *stored_))
+    return moved;
+  RETURN_IF_ERROR(WritePositionNow());
+  ASSIGN_OR_RETURN(const auto chosen, read());
+  if (!chosen || chosen->offset != last_position_offset_) return moved;
+  base_.claimed = true;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<StoredRecord>> KafkaLink::ReadConnectRecord() {
@@ -119,6 +139,8 @@ void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {
   base_ = std::move(base);
   base_.slot = options_.slot;
   base_.options_hash = options_.options_hash;
+  base_.generation = stored_ ? stored_->generation + 1 : 1;
+  base_.claimed = false;
   watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn, base_.last_commit_lsn);
   written_ = confirmed_ = base_.end_lsn;
   connect_offset_ = base_.connect_offset;
@@ -136,7 +158,7 @@ void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {
     }
   }
   tails_.clear();
-  if (!once_ || once_->done()) reader_.reset();
+  if (!once_) reader_.reset();
 }
 
 // Where a position is of no use, DecideStart has seen to it that topics may be taken as they are.
@@ -412,6 +434,7 @@ void KafkaLink::OnDelivery(const kafka::Delivery& delivery) {
   } else if (delivery.ticket == position_ticket_) {
     CrashPoint("after-position-record");
     position_in_flight_ = false;
+    last_position_offset_ = delivery.offset;
     CHECK(written_ >= confirmed_);
     confirmed_ = written_;
     ++counters_.positions_written;

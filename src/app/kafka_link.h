@@ -85,6 +85,11 @@ class KafkaLink {
   // Where the stream goes on: everything that committed before base.end_lsn is in Kafka. With
   // kOurs, what ReadTails() found comes again, up to where the source's WAL ends now.
   void Begin(PositionRecord base, Earlier earlier, Lsn server_flush = kNoLsn);
+  // Makes the position ours: writes a record of a new generation and sees that it is the first of it,
+  // so that nothing that is still on its way from an earlier process can take its place
+  // (kafka/position_reader.h). Again, when the slot is ours too: nobody has done so since.
+  // Unavailable when somebody has moved the position since ReadPosition(); blocks, bounded.
+  absl::Status Claim();
   // Changes what the next position record says of the phase and the epoch.
   void SetPhase(PositionPhase phase, const Epoch& epoch);
   // Writes a position record of this phase and waits until it is durable; blocks, bounded.
@@ -195,6 +200,8 @@ class KafkaLink {
   const void* last_cache_ = nullptr;
   Topic* last_topic_ = nullptr;
 
+  std::optional<PositionRecord> stored_;  // As ReadPosition() found it.
+  int64_t last_position_offset_ = kafka::kNoOffset;
   PositionRecord base_;  // Epoch, slot, phase and the topics of earlier runs.
   bool positions_topic_ready_ = false;
   int32_t connect_partitions_ = 0;  // 0: not looked up yet.

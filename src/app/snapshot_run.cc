@@ -297,7 +297,7 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
   intent.phase = PositionPhase::kSnapshotIntent;
   intent.epoch = session.EpochFrom(action.create_slot ? kNoLsn : action.stream_from);
   session.link().Begin(intent, Earlier::kNothing);
-  RETURN_IF_ERROR(session.link().WritePositionNow());
+  RETURN_IF_ERROR(session.link().Claim());
   CrashPoint("snapshot-intent");
 
   wal::CreatedSlot created{.consistent_point = action.stream_from, .snapshot_name = ""};

@@ -100,6 +100,7 @@ absl::Status StreamRun::Start(Lsn from) {
     RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now() + kSlotRetryEvery));
     RETURN_IF_ERROR(session_.Tend());
   }
+  RETURN_IF_ERROR(session_.link().Claim());
   const Lsn last_commit = session_.link().last_commit();
   if (last_commit != kNoLsn) context_.last_commit = last_commit;
   session_.offsets().Resume(context_.last_commit);

@@ -44,6 +44,9 @@ struct PositionRecord {
   std::string options_hash;      // Of the options that shape the stream; hex.
   std::map<std::string, TopicPosition> topics;
   std::optional<int64_t> connect_offset;  // Offset of our last record in the Connect offsets topic.
+  int64_t generation = 0;        // One more than that of the record that its writer began with: a request of a process that
+                                 // is dead may arrive late, and must not count.
+  bool claimed = false;          // Its writer has seen that it was the first of this generation: no other one is.
   int64_t written_at_ms = 0;     // For people only.
   bool operator==(const PositionRecord&) const = default;
 };

@@ -25,7 +25,7 @@ Ranges LastOffsets(const Ranges& unread, int64_t window) {
   return parts;
 }
 
-bool IsNewer(const ConsumedRecord& record, const std::optional<OwnedRecord>& than) {
+bool IsNewer(const OwnedRecord& record, const std::optional<OwnedRecord>& than) {
   if (!than) return true;
   if (record.partition == than->partition) return record.offset > than->offset;
   return record.timestamp_ms >= than->timestamp_ms;
@@ -41,12 +41,12 @@ OwnedRecord Own(const ConsumedRecord& record) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<OwnedRecord>> ReadLast(LogReader& reader, std::string_view topic,
+absl::StatusOr<std::vector<OwnedRecord>> ReadRecent(LogReader& reader, std::string_view topic,
                                                     std::string_view key, milliseconds limit) {
   const Deadline deadline(limit);
   ASSIGN_OR_RETURN(const auto ranges, reader.Ranges(topic, limit));
-  std::optional<OwnedRecord> last;
-  if (!ranges) return last;
+  std::vector<OwnedRecord> recent;
+  if (!ranges) return recent;
 
   Ranges unread;
   for (size_t i = 0; i < ranges->size(); ++i) {
@@ -60,7 +60,7 @@ absl::StatusOr<std::optional<OwnedRecord>> ReadLast(LogReader& reader, std::stri
     const Ranges parts = LastOffsets(unread, window);
     const auto on_record = [&](const ConsumedRecord& record) {
       if (record.key != key) return absl::OkStatus();
-      if (IsNewer(record, last)) last = Own(record);
+      recent.push_back(Own(record));
       unread.erase({.topic = std::string(topic), .partition = record.partition});
       return absl::OkStatus();
     };
@@ -71,6 +71,16 @@ absl::StatusOr<std::optional<OwnedRecord>> ReadLast(LogReader& reader, std::stri
       found->second.end = part.first;
       if (found->second.first >= found->second.end) unread.erase(found);
     }
+  }
+  return recent;
+}
+
+absl::StatusOr<std::optional<OwnedRecord>> ReadLast(LogReader& reader, std::string_view topic,
+                                                    std::string_view key, milliseconds limit) {
+  ASSIGN_OR_RETURN(const auto recent, ReadRecent(reader, topic, key, limit));
+  std::optional<OwnedRecord> last;
+  for (const OwnedRecord& record : recent) {
+    if (IsNewer(record, last)) last = record;
   }
   return last;
 }

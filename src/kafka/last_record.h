@@ -30,6 +30,11 @@ struct OwnedRecord {
 absl::StatusOr<std::optional<OwnedRecord>> ReadLast(
     LogReader& reader, std::string_view topic, std::string_view key,
     std::chrono::milliseconds limit = LogReader::kLimit);
+// All records with this key among the newest of each partition, oldest first; more than the last
+// one where several stand close together.
+absl::StatusOr<std::vector<OwnedRecord>> ReadRecent(
+    LogReader& reader, std::string_view topic, std::string_view key,
+    std::chrono::milliseconds limit = LogReader::kLimit);
 absl::StatusOr<std::optional<OwnedRecord>> ReadLast(
     const ClientOptions& user, std::string_view topic, std::string_view key,
     std::chrono::milliseconds limit = LogReader::kLimit);

@@ -1,8 +1,8 @@
 // {"version":1,"phase":"streaming","slot":"s","epoch":{"system_identifier":"7","timeline":1,"incarnation":"0/1"},
 //  "end_lsn":"0/2","last_commit_lsn":"0/2","options_hash":"ab","topics":{"cdc.public.t":[0,12,-1]},"connect_offset":5,
-//  "written_at_ms":1700000000000}
+//  "generation":3,"claimed":true,"written_at_ms":1700000000000}
 // phase is "snapshot_intent" or "streaming". connect_offset is null when there is none. All members
-// are always there.
+// are always there, but for generation and claimed, which records of before have not.
 
 #include "kafka/position_codec.h"
 
@@ -122,6 +122,8 @@ std::string EncodePosition(const PositionRecord& record) {
   WriteTopics(out, record.topics);
   out.Key("connect_offset");
   record.connect_offset ? out.Int(*record.connect_offset) : out.Null();
+  out.Key("generation").Int(record.generation);
+  out.Key("claimed").Bool(record.claimed);
   out.Key("written_at_ms").Int(record.written_at_ms);
   out.EndObject();
   return json;
@@ -153,6 +155,9 @@ absl::StatusOr<PositionRecord> DecodePosition(std::string_view json) {
   record.options_hash = in.String("options_hash");
   record.topics = ReadTopics(in);
   record.connect_offset = ReadConnectOffset(in);
+  if (!(*document)["generation"].is_missing())
+    record.generation = in.Int<int64_t>("generation");
+  record.claimed = (*document)["claimed"].Bool().value_or(false);
   record.written_at_ms = in.Int<int64_t>("written_at_ms");
   if (!in.bad().empty()) return Malformed(Cat("bad or missing ", in.bad()));
   if (!epoch.bad().empty()) return Malformed(Cat("bad or missing epoch.", epoch.bad()));

@@ -12,6 +12,7 @@
 #include "app/start_decision.h"
 #include "base/check.h"
 #include "kafka/ack_watermark.h"
+#include "kafka/position_reader.h"
 
 namespace walrelay::sim {
 namespace {
@@ -150,6 +151,7 @@ class World : public app::TopicDoor {
   void StepProcess();
   void LookAround();
   void Begin();
+  PositionRecord CurrentPosition() const;
   void StepStream();
   bool Adopt(int topic);
   absl::StatusOr<bool> IsWritten(const Row& row, const Record& record);
@@ -195,6 +197,7 @@ class World : public app::TopicDoor {
   int row_ = 0;
   uint64_t next_ticket_ = 0;
   bool position_in_flight_ = false;
+  bool claiming_ = false;  // Its first position is not known to count yet.
   bool waiting_ = false;  // For the position that registers a topic.
   int written_ = 0;
   int confirmed_ = 0;
@@ -235,6 +238,7 @@ void World::Arrive() {
   }
   if (open.empty()) return;
   const auto wire = open[static_cast<size_t>(Below(static_cast<int>(open.size())))];
+  if (wire.first != producer_ && Chance(70)) return;  // What a dead process has left takes its time.
   auto& requests = broker_.wires[wire];
   const Request request = requests.front();
   const bool is_ours = wire.first == producer_ && phase_ == Phase::kStreaming;
@@ -242,7 +246,7 @@ void World::Arrive() {
   if (request.sequence == broker_.sequences[wire]) {  // Else it was taken before.
     ++broker_.sequences[wire];
     offset = wire.second == kPositionLane
-                 ? 0
+                 ? static_cast<int64_t>(broker_.positions.size())
                  : static_cast<int64_t>(broker_.logs[wire.second].size());
     Append(wire.first, wire.second, request);
   }
@@ -328,7 +332,7 @@ void World::LookAround() {
   facts_.slot->plugin = "pgoutput";
   facts_.slot->database = "d";
   facts_.slot->confirmed_flush = Lsn{static_cast<uint64_t>(source_.confirmed)};
-  facts_.position = broker_.positions.back();
+  facts_.position = CurrentPosition();
   for (const auto& [topic, where] : facts_.position->topics) {
     for (int p = 0; p < kPartitions; ++p) {
       app::TailFacts tail;
@@ -348,7 +352,13 @@ void World::Begin() {
     return StopProcess(absl::FailedPreconditionError(refusal->message), refusal->code);
   }
   const int from = static_cast<int>(Number(std::get<app::StreamFrom>(decision.action).from));
+  if (CurrentPosition() != facts_.position) {  // Claim() has failed: somebody has moved it.
+    phase_ = Phase::kDown;
+    return;
+  }
   base_ = *facts_.position;
+  ++base_.generation;
+  base_.claimed = false;
   table_ = {};
   once_ = std::make_unique<app::ExactlyOnce>(*this, table_, accept_);
   watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn);
@@ -383,10 +393,25 @@ void World::Begin() {
   row_ = transaction_ < source_.transactions.size() ? source_.transactions[transaction_].first_row
                                                     : 0;
   next_ticket_ = 0;
-  position_in_flight_ = waiting_ = false;
+  position_in_flight_ = false;
+  waiting_ = claiming_ = true;  // Before the first record its own position is durable.
   written_ = confirmed_ = from;
   replay_until_ = static_cast<int>(Number(facts_.server_flush));
   phase_ = Phase::kStreaming;
+  SendPosition();
+}
+
+// As kafka/position_reader chooses.
+PositionRecord World::CurrentPosition() const {
+  if (mutation_ == MutationA::kNewestPositionCounts) return broker_.positions.back();
+  const PositionRecord* chosen = &broker_.positions.front();
+  for (const PositionRecord& position : broker_.positions) {
+    const bool counts = mutation_ == MutationA::kClaimNotVerified
+                            ? position.generation >= chosen->generation
+                            : kafka::CountsMore(position, *chosen);
+    if (counts) chosen = &position;
+  }
+  return *chosen;
 }
 
 void World::StopProcess(const absl::Status& status, app::ExitCode code) {
@@ -545,6 +570,20 @@ void World::TakeReport() {
   answers_[lane].pop_front();
   if (lane == kPositionLane) {
     position_in_flight_ = false;
+    if (claiming_) {
+      const size_t offset = static_cast<size_t>(answer.offset);
+      // By content: two that are equal are as good as one.
+      const bool is_first = answer.offset != kafka::kNoOffset &&
+                            CurrentPosition() == broker_.positions[offset];
+      if (!is_first && mutation_ != MutationA::kNewestPositionCounts &&
+          mutation_ != MutationA::kClaimNotVerified) {
+        phase_ = Phase::kDown;  // Unavailable: it starts over.
+        answers_.clear();
+        return;
+      }
+      base_.claimed = true;
+      claiming_ = false;
+    }
     if (answer.ticket == 1) waiting_ = false;
     confirmed_ = std::max(confirmed_, written_);
     return;
@@ -580,7 +619,7 @@ void World::Step() {
         Number(watermark_->position().end_lsn) > static_cast<uint64_t>(written_))
       SendPosition();
   } else if (choice < 177) {
-    if (streams) Confirm();
+    if (streams && !claiming_) Confirm();
   } else if (choice < 190) {
     if (source_.committed < source_.transactions.size()) ++source_.committed;
   } else if (choice < 194) {
@@ -605,9 +644,7 @@ void World::Step() {
 
 // confirmed_flush ≤ position record ≤ what Kafka holds.
 void World::CheckInvariant() {
-  Lsn newest{};
-  for (const PositionRecord& position : broker_.positions)
-    newest = std::max(newest, position.end_lsn);
+  const Lsn newest = CurrentPosition().end_lsn;
   if (static_cast<uint64_t>(source_.confirmed) > Number(newest)) {
     return Fail(Cat("confirmed ", source_.confirmed, " beyond the position record ", newest));
   }
@@ -627,6 +664,7 @@ std::string World::CheckEnd() {
     for (size_t r = 0; r < source_.rows.size(); ++r) {
       if (source_.rows[r].lane == lane) want.push_back(static_cast<int>(r));
     }
+    if (want.empty()) continue;  // A topic that we may never have looked at.
     std::vector<int> got;
     for (const int row : broker_.logs[lane]) {
       // Behind a stop that had a cause, a record may stand there twice; its first place counts.

@@ -31,6 +31,8 @@ enum class MutationA {
   kOffsetsNotWatched,             // Gaps between our records go unseen.
   kReportsWithoutOffsetTrusted,   // The end is not asked for after them.
   kTopicNotRegistered,            // A topic's first record goes out before its ends are durable.
+  kNewestPositionCounts,          // Not the one of the highest generation.
+  kClaimNotVerified,              // Nor is it looked who was the first of a generation.
   kTailNotUsedUpIgnored,          // What the stream has not given is forgotten.
 };
 struct MutationAName {
@@ -48,6 +50,8 @@ inline constexpr std::array kMutationsA = {
     MutationAName{MutationA::kOffsetsNotWatched, "offsets not watched"},
     MutationAName{MutationA::kReportsWithoutOffsetTrusted, "reports without offset trusted"},
     MutationAName{MutationA::kTopicNotRegistered, "topic not registered"},
+    MutationAName{MutationA::kNewestPositionCounts, "newest position counts"},
+    MutationAName{MutationA::kClaimNotVerified, "claim not verified"},
     MutationAName{MutationA::kTailNotUsedUpIgnored, "tail not used up, ignored"},
 };
 

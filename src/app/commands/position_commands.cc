@@ -10,6 +10,7 @@
 #include "envelope/connect_offset.h"
 #include "kafka/last_record.h"
 #include "kafka/position_codec.h"
+#include "kafka/position_reader.h"
 #include "kafka/topics.h"
 #include "wal/slot.h"
 
@@ -43,13 +44,14 @@ absl::StatusOr<Positions> Gather(const Config& config) {
   const auto reader = kafka::LogReader::Open(config.kafka);
   if (!reader.ok()) return KafkaError(reader.status());
 
-  const auto ours = kafka::ReadLast(**reader, kafka::kPositionsTopic, positions.slot_name);
-  if (!ours.ok()) return KafkaError(ours.status());
-  if (*ours && (*ours)->value) {
-    auto decoded = kafka::DecodePosition(*(*ours)->value);
-    if (!decoded.ok()) return WithExitCode(decoded.status(), ExitCode::kPositionMismatch);
-    positions.ours = *std::move(decoded);
+  auto ours = kafka::ReadPosition(**reader, positions.slot_name);
+  if (!ours.ok()) {
+    const bool malformed = absl::IsDataLoss(ours.status()) ||
+                           absl::IsFailedPrecondition(ours.status());
+    return malformed ? WithExitCode(ours.status(), ExitCode::kPositionMismatch)
+                     : KafkaError(ours.status());
   }
+  if (*ours) positions.ours = std::move((*ours)->position);
   const std::string key =
       envelope::ConnectOffsetKey(config.pipeline.name, source.Text("topic.prefix"));
   const auto connect = kafka::ReadLast(**reader, positions.offset_topic, key);
