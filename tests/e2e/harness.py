@@ -125,7 +125,8 @@ class Database:
 
 def new_consumer(**options):
     return Consumer({"bootstrap.servers": KAFKA, "group.id": "e2e", "enable.auto.commit": False, "log_level": 2,
-                     "enable.partition.eof": False, **options})
+                     "enable.partition.eof": False,
+                     "auto.offset.reset": "earliest", **options})
 
 
 def admin_client():

@@ -30,23 +30,6 @@ def after_a_first_run(events):
     assert events.stop()[0] == 0
 
 
-def test_slot_dropped_while_it_was_away(events):
-    after_a_first_run(events)
-    events.drop_slot()
-    events.source.query("INSERT INTO events VALUES (1, 2, 'x')")
-    assert run_until_it_ends(events) == 20
-    assert events.slot in last_line(events)
-    assert not events.source.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", [events.slot])
-
-
-def test_slot_moved_ahead(events):
-    after_a_first_run(events)
-    events.source.query("INSERT INTO events VALUES (1, 2, 'x')")
-    events.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [events.slot])
-    assert run_until_it_ends(events) == 22
-    assert re.search(r"[0-9A-F]+/[0-9A-F]+", last_line(events)), "it names the range at stake"
-
-
 def test_slot_dropped_while_it_streams(events):
     events.start("produce")
     sender = events.wait_streaming()

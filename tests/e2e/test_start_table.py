@@ -1,0 +1,341 @@
+"""Every row of the start-up table, on real servers: the exit code, what is at stake, and the command that repairs it.
+
+Rows that need another server (another system, another timeline, a server that was restored) are made by a position record
+that says so: for the program there is no difference.
+"""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import NewPartitions, NewTopic
+
+from harness import (KAFKA, Database, admin_client, delete_topics, end_offsets, envelope, needs_stack, stack, topics,
+                     wait_until)
+from test_stops import ends, last_line, run_until_it_ends
+
+POSITIONS = "__walrelay_positions"
+RANGE = r"[0-9A-F]+/[0-9A-F]+ to [0-9A-F]+/[0-9A-F]+ \(\d+ bytes of WAL\)"
+SNAPSHOT = "source.snapshot.mode=when_needed"
+ACCEPT = "pipeline.topic.mismatch=accept"
+
+
+@pytest.fixture
+def stream(events):
+    events.source_options["snapshot.mode"] = "no_data"
+    return events
+
+
+def produce(topic, key, value, partition=0):
+    producer = Producer({"bootstrap.servers": KAFKA, "log_level": 2})
+    producer.produce(topic, key=key, value=value, partition=partition)
+    assert producer.flush(20) == 0
+
+
+def position(pipeline):
+    shown = pipeline.command("position", "show", "--json")
+    assert shown.returncode == 0, shown.stderr
+    return json.loads(shown.stdout)["position"]
+
+
+def rewrite_position(pipeline, **changes):
+    """As if it had been taken elsewhere."""
+    record = position(pipeline)
+    record["generation"] += 1
+    for name, value in changes.items():
+        if name in record["epoch"]:
+            record["epoch"][name] = value
+        else:
+            record[name] = value
+    produce(POSITIONS, pipeline.slot, json.dumps(record))
+
+
+def insert(pipeline, seq, table="events"):
+    pipeline.source.query(f"INSERT INTO {table} VALUES (1, %s, 'x')", [seq])
+
+
+def rows(pipeline, table="events"):
+    return [envelope(m)["after"]["seq"] for m in pipeline.records(table) if m.value() and "after" in (envelope(m) or {})]
+
+
+def run_once(pipeline, table="events"):
+    """A first run with one row, stopped cleanly."""
+    pipeline.start("produce")
+    pipeline.wait_streaming()
+    insert(pipeline, 0, table)
+    wait_until("the row in Kafka", lambda: len(rows(pipeline, table)) == 1)
+    assert pipeline.stop()[0] == 0
+
+
+def crash_with_tail(pipeline, table="events"):
+    """Killed while Kafka holds rows that the position does not cover. Returns how many rows there are in all."""
+    topic = pipeline.topic(table)
+    seq = 0
+
+    def held():
+        try:
+            return sum(end_offsets(topics(topic)).values())
+        except KafkaException:  # a topic that was just made has no leader yet
+            return -1
+    for _ in range(20):
+        pipeline.start("produce")
+        pipeline.wait_streaming()
+        # The first row's position is written at once, the next one not before a second has passed.
+        for more in (1, 3):
+            for _ in range(more):
+                seq += 1
+                insert(pipeline, seq, table)
+            wait_until("the rows in Kafka", lambda: held() == seq, every=0.005)
+        pipeline.kill()
+        if held() > sum(position(pipeline)["topics"][topic]):
+            return seq
+    raise AssertionError("the position has covered everything twenty times")
+
+
+def goes_on_once(pipeline, seq, table="events"):
+    """It starts, takes one more row, and holds each row once."""
+    pipeline.start("produce")
+    insert(pipeline, seq + 1, table)
+    wait_until("the next row", lambda: pipeline.check_alive() or seq + 1 in rows(pipeline, table))
+    assert sorted(rows(pipeline, table)) == list(range(1, seq + 2))
+    assert pipeline.stop()[0] == 0
+
+
+def refuses(pipeline, code, *patterns):
+    before = {key: end for key, end in end_offsets(topics(pipeline.prefix + ".")).items()}
+    assert run_until_it_ends(pipeline) == code
+    line = last_line(pipeline)
+    for pattern in patterns:
+        assert re.search(pattern, line), f"no {pattern} in: {line}"
+    assert before == end_offsets(topics(pipeline.prefix + ".")), "nothing is written before that is decided"
+
+
+# --- Neither slot nor position, or one of them ---
+
+def test_topics_hold_records_but_nobody_knows_why(events):
+    produce(events.topic("events"), "k", "v")
+    refuses(events, 56, events.topic("events"), SNAPSHOT)
+    events.source_options["snapshot.mode"] = "when_needed"
+    insert(events, 1)
+    events.start("produce")
+    wait_until("the snapshot behind them", lambda: len(events.records("events")) == 2)
+
+
+def test_slot_without_position(events):
+    events.source.query("CREATE PUBLICATION \"%s\" FOR ALL TABLES" % events.name)
+    events.source.query("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [events.slot])
+    insert(events, 1)
+    events.start("produce")
+    wait_until("the row, read and streamed", lambda: len(events.records("events")) == 2)
+    assert [envelope(m)["op"] for m in events.records("events")] == ["r", "c"]
+    assert "nobody has a position for it" in events.log()
+
+
+def test_slot_of_another_plugin(events):
+    events.source.query("SELECT pg_create_logical_replication_slot(%s, 'test_decoding')", [events.slot])
+    refuses(events, 24, "test_decoding", "slot drop")
+
+
+def test_position_without_slot(stream):
+    run_once(stream)
+    stream.drop_slot()
+    insert(stream, 1)
+    refuses(stream, 20, RANGE, SNAPSHOT)
+
+
+def test_slot_ahead(stream):
+    run_once(stream)
+    insert(stream, 1)
+    stream.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [stream.slot])
+    refuses(stream, 22, RANGE, SNAPSHOT)
+
+
+def test_slot_lost(stream):
+    needs_stack()
+    run_once(stream)
+    server = Database("source", "postgres")
+    try:
+        server.query("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+        server.query("SELECT pg_reload_conf()")
+
+        def lost():
+            insert(stream, lost.seq)
+            lost.seq += 1
+            server.query("SELECT pg_switch_wal()")
+            server.query("CHECKPOINT")
+            return server.value("SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [stream.slot]) == "lost"
+        lost.seq = 10
+        wait_until("the slot lost", lost, 120)
+    finally:
+        server.query("ALTER SYSTEM RESET max_slot_wal_keep_size")
+        server.query("SELECT pg_reload_conf()")
+    refuses(stream, 21, RANGE, SNAPSHOT)
+    stream.source_options["snapshot.mode"] = "when_needed"
+    stream.start("produce")
+    wait_until("a new snapshot", lambda: any(envelope(m)["op"] == "r" for m in stream.records("events")))
+
+
+# --- A position of another history ---
+
+def test_position_beyond_the_server(stream):
+    run_once(stream)
+    rewrite_position(stream, end_lsn="FFFF/0")
+    refuses(stream, 55, r"FFFF/0", r"\d+ bytes of WAL", SNAPSHOT)
+
+
+def test_position_of_another_system(stream):
+    run_once(stream)
+    rewrite_position(stream, system_identifier="1234567890123456789")
+    refuses(stream, 52, "1234567890123456789", SNAPSHOT)
+
+
+def test_position_of_another_timeline(stream):
+    run_once(stream)
+    rewrite_position(stream, timeline=99)
+    refuses(stream, 54, "timeline 99", SNAPSHOT)
+
+
+# --- Topics that do not hold what the position says ---
+
+def test_topic_deleted(stream):
+    run_once(stream)
+    delete_topics([stream.topic("events")])
+    wait_until("the topic gone", lambda: not topics(stream.topic("events")))
+    refuses(stream, 57, stream.topic("events"), ACCEPT, SNAPSHOT)
+    stream.pipeline_options["topic.mismatch"] = "accept"
+    stream.start("produce")
+    insert(stream, 1)
+    wait_until("the next row, in a new topic", lambda: rows(stream) == [1])
+
+
+def test_topic_made_again(stream):
+    """As a broker that was restored from an older copy: its partitions end before the position."""
+    seq = crash_with_tail(stream)
+    stream.start("produce")
+    insert(stream, seq + 1)
+    wait_until("the row", lambda: seq + 1 in rows(stream))
+    assert stream.stop()[0] == 0
+    name = stream.topic("events")
+    delete_topics([name])
+    wait_until("the topic gone", lambda: not topics(name))
+    client = admin_client()  # It must outlive its futures.
+    client.create_topics([NewTopic(name, 1, 1)])[name].result()
+    refuses(stream, 57, r"ends at offset 0, but \d+ more records", ACCEPT, SNAPSHOT)
+
+
+def expire(topic, before, folder):
+    """As retention does it: the partition begins at `before`."""
+    order = folder / "expire.json"
+    order.write_text(json.dumps({"version": 1, "partitions": [{"topic": topic, "partition": 0, "offset": before}]}))
+    jars = f"{os.environ['STACK_CACHE']}/kafka-{os.environ['STACK_KAFKA_VERSION']}/*"
+    subprocess.run([os.environ.get("JAVA", "java"), "-cp", jars, "org.apache.kafka.tools.DeleteRecordsCommand",
+                    "--bootstrap-server", KAFKA, "--offset-json-file", order], check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+
+
+def test_tail_expired(stream):
+    needs_stack()
+    seq = crash_with_tail(stream)
+    expire(stream.topic("events"), end_offsets(topics(stream.topic("events")))[stream.topic("events"), 0] - 1, stream.folder)
+    refuses(stream, 57, "have expired", RANGE, ACCEPT)
+    stream.pipeline_options["topic.mismatch"] = "accept"
+    stream.start("produce")
+    insert(stream, seq + 1)
+    wait_until("the rows again", lambda: stream.check_alive() or rows(stream)[-1] == seq + 1)
+    assert seq in rows(stream)
+
+
+def test_foreign_record_in_the_tail(stream):
+    seq = crash_with_tail(stream)
+    produce(stream.topic("events"), "k", "somebody's secret")
+    insert(stream, seq + 1)
+    end = end_offsets(topics(stream.topic("events")))
+    stream.start("produce")
+    assert ends(stream) == 58
+    line = last_line(stream)
+    assert ACCEPT in line and f"offset {sum(end.values()) - 1} of partition 0" in line and "secret" not in stream.log()
+    assert end == end_offsets(topics(stream.topic("events"))), "nothing is written behind it"
+    assert run_until_it_ends(stream) == 58, "it stays so"
+    stream.pipeline_options["topic.mismatch"] = "accept"
+    stream.start("produce")
+    wait_until("the next row", lambda: stream.check_alive() or len(stream.records("events")) == seq + 2)
+
+
+def test_foreign_record_that_the_stream_never_gives(stream):
+    crash_with_tail(stream)
+    produce(stream.topic("events"), "k", "v")
+    stream.start("produce")
+    assert ends(stream) == 58
+    assert "which the stream has not given up to" in last_line(stream)
+
+
+def test_foreign_record_while_it_streams(stream):
+    stream.start("produce")
+    stream.wait_streaming()
+    insert(stream, 1)
+    wait_until("the row", lambda: rows(stream) == [1])
+    produce(stream.topic("events"), "k", "v")
+    insert(stream, 2)
+    assert ends(stream) == 58
+    assert "1 records of somebody else" in last_line(stream)
+    assert re.search(r"error offset 1 of partition 0 of topic \S+: a record of 1 bytes without an LSN", stream.log())
+    assert run_until_it_ends(stream) == 58, "no position has passed it"
+
+
+# --- What may change between a crash and the next start ---
+
+def test_options_changed(stream):
+    seq = crash_with_tail(stream)
+    stream.source_options["decimal.handling.mode"] = "string"
+    refuses(stream, 53, RANGE, "SIGTERM", ACCEPT)
+    del stream.source_options["decimal.handling.mode"]
+    goes_on_once(stream, seq)
+    stream.source_options["decimal.handling.mode"] = "string"
+    goes_on_once(stream, seq + 1)
+
+
+def test_partitions_added(stream):
+    seq = crash_with_tail(stream)
+    name = stream.topic("events")
+    client = admin_client()  # It must outlive its futures.
+    client.create_partitions([NewPartitions(name, 3)])[name].result()
+    wait_until("three partitions", lambda: len(topics(name)[name]) == 3)
+    goes_on_once(stream, seq)
+    assert [end for (_, p), end in sorted(end_offsets(topics(name)).items()) if p > 0] == [0, 0], "keys stay where they are"
+
+
+def test_a_key_is_added(stream):
+    """The key of the records, and so their partition, is another one."""
+    stream.source_options["topic.creation.default.partitions"] = 3
+    stream.source.query("CREATE TABLE plain (client int, seq bigint, payload text); ALTER TABLE plain REPLICA IDENTITY FULL")
+    seq = crash_with_tail(stream, "plain")
+    stream.source.query("ALTER TABLE plain ADD PRIMARY KEY (client, seq)")
+    goes_on_once(stream, seq, "plain")
+    assert "was altered since its last records were written" in stream.log()
+
+
+def test_a_default_is_added(stream):
+    stream.source.query("CREATE TABLE plain (client int, seq bigint, payload text, more text, PRIMARY KEY (client, seq))")
+    seq = crash_with_tail(stream, "plain")
+    stream.source.query("ALTER TABLE plain ALTER more SET DEFAULT 'some', ALTER payload SET DEFAULT 'x'")
+    goes_on_once(stream, seq, "plain")
+
+
+def test_a_column_is_added(stream):
+    seq = crash_with_tail(stream)
+    stream.source.query("ALTER TABLE events ADD more int DEFAULT 5")
+    stream.start("produce")
+    stream.source.query("INSERT INTO events VALUES (1, %s, 'x', 6)", [seq + 1])
+    wait_until("the next row", lambda: stream.check_alive() or seq + 1 in rows(stream))
+    assert sorted(rows(stream)) == list(range(1, seq + 2))
+
+
+def test_the_slot_goes_back(stream):
+    """A server that crashes before a checkpoint has an older confirmed_flush: the position counts."""
+    needs_stack()
+    seq = crash_with_tail(stream)
+    stack("stop", "source", "immediate")
+    stack("start", "source")
+    goes_on_once(stream, seq)
