@@ -3,8 +3,10 @@
 #include <benchmark/benchmark.h>
 
 #include "kafka/ack_watermark.h"
+#include "kafka/contiguity.h"
 #include "kafka/fingerprint.h"
 #include "kafka/murmur2.h"
+#include "kafka/tail_record.h"
 
 namespace walrelay::kafka {
 namespace {
@@ -25,6 +27,36 @@ void BM_Watermark(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(BM_Watermark)->Arg(1)->Arg(1'000'000);
+
+// What exactly-once adds to it once no tail is left; and what recognising a record of a tail costs.
+void BM_Contiguity(benchmark::State& state) {
+  Contiguity watch;
+  for (PartitionId partition = 0; partition < 6; ++partition) watch.Start(partition, 0);
+  uint64_t sent = 0;
+  for (auto _ : state) {
+    const auto partition = static_cast<PartitionId>(sent % 6);
+    benchmark::DoNotOptimize(watch.started(partition));
+    watch.Sent(partition);
+    benchmark::DoNotOptimize(watch.Acknowledged(partition, static_cast<int64_t>(sent / 6)));
+    benchmark::DoNotOptimize(watch.doubtful());
+    ++sent;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_Contiguity);
+
+void BM_IsSameRecord(benchmark::State& state) {
+  const std::string key(150, 'k');
+  const std::string value(static_cast<size_t>(state.range(0)), 'v');
+  Record record;
+  record.key = key;
+  record.value = value;
+  record.volatile_spans.Add(value.size() - 50, 13);
+  const TailRecord stored{.offset = 0, .key = key, .value = value, .headers = {}};
+  for (auto _ : state) benchmark::DoNotOptimize(IsSameRecord(record, stored));
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_IsSameRecord)->Arg(500)->Arg(2500);
 
 void BM_Intern(benchmark::State& state) {
   PartitionTable table;
