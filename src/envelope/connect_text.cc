@@ -46,11 +46,38 @@ std::string HeaderDate(int64_t millis) {
   return std::string(out.view());
 }
 
+// The date of a day in the Julian calendar, which Java has before 1582-10-15. `tm_year` counts from
+// 1900, and below it is the year before Christ.
+std::tm JulianDate(int64_t day) {
+  // Years that begin in March, so that the leap day is the last. Days since March 1 of the year 0.
+  const int64_t since = day + 719'470;
+  const int64_t cycle = FloorDiv(since, 1461);
+  const int64_t day_of_cycle = since - cycle * 1461;
+  const int64_t year_of_cycle = (day_of_cycle - day_of_cycle / 1460) / 365;
+  const int64_t day_of_year = day_of_cycle - year_of_cycle * 365;
+  const int64_t month = (5 * day_of_year + 2) / 153;  // 0 is March.
+  int64_t year = cycle * 4 + year_of_cycle + (month >= 10 ? 1 : 0);
+  if (year <= 0) year = 1 - year;
+  std::tm date{};
+  date.tm_mday = static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1);
+  date.tm_mon = static_cast<int>((month + 2) % 12);
+  date.tm_year = static_cast<int>(year - 1900);
+  return date;
+}
+
 // java.util.Date.toString in UTC: "Thu Jan 01 00:00:00 UTC 1970".
 std::string DateText(int64_t millis) {
+  constexpr int64_t kFirstGregorianDay = -141'427;  // 1582-10-15
+  const int64_t day = FloorDiv(millis, kMillisPerDay);
   const auto seconds = static_cast<std::time_t>(FloorDiv(millis, 1000));
   std::tm parts{};
   gmtime_r(&seconds, &parts);
+  if (day < kFirstGregorianDay) {
+    const std::tm julian = JulianDate(day);
+    parts.tm_mday = julian.tm_mday;
+    parts.tm_mon = julian.tm_mon;
+    parts.tm_year = julian.tm_year;
+  }
   std::array<char, 64> text{};
   std::strftime(text.data(), text.size(), "%a %b %d %H:%M:%S UTC %Y", &parts);
   return text.data();

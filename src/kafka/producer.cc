@@ -170,8 +170,8 @@ rd_kafka_resp_err_t Producer::EnqueueWithExtras(const Record& record, const Topi
       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
       RD_KAFKA_V_VALUE(const_cast<char*>(Address(record.value)), Size(record.value)),
       RD_KAFKA_V_KEY(Address(record.key), Size(record.key)), RD_KAFKA_V_HEADERS(headers.get()),
-      RD_KAFKA_V_TIMESTAMP(TimestampOf(record)),
-      RD_KAFKA_V_OPAQUE(std::bit_cast<void*>(ticket)), RD_KAFKA_V_END);
+      RD_KAFKA_V_TIMESTAMP(TimestampOf(record)), RD_KAFKA_V_OPAQUE(std::bit_cast<void*>(ticket)),
+      RD_KAFKA_V_END);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
     (void)headers.release();  // The message took them; on failure still ours.
   return error;

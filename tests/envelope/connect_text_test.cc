@@ -69,5 +69,21 @@ TEST(KeyText, QuotesNothingAndLeavesNullsOut) {
             "00:00:00 UTC 1970}");
 }
 
+TEST(ObjectText, DatesAreJulianBefore1582) {
+  const ConnectSchema date = NamedSchema("int32", "org.apache.kafka.connect.data.Date");
+  EXPECT_EQ(ObjectText(date, "0", false), "Thu Jan 01 00:00:00 UTC 1970");
+  EXPECT_EQ(ObjectText(date, "-141427", false), "Fri Oct 15 00:00:00 UTC 1582");
+  EXPECT_EQ(ObjectText(date, "-141428", false), "Thu Oct 04 00:00:00 UTC 1582");
+  EXPECT_EQ(ObjectText(date, "-719162", false), "Mon Jan 03 00:00:00 UTC 1");
+}
+
+TEST(HeaderValueText, ATextAloneHasNoQuotes) {
+  Buffer out;
+  EXPECT_EQ(HeaderValueText(PlainSchema("string"), R"("a\"\\\n\u0001\uD83D\uDE00é")", false, out),
+            "a\"\\\n\x01😀é");
+  EXPECT_EQ(HeaderValueText(PlainSchema("int32"), "7", false, out), "7");
+  EXPECT_EQ(HeaderValueText(PlainSchema("double"), R"("NaN")", false, out), "NaN");
+}
+
 }  // namespace
 }  // namespace walrelay::envelope

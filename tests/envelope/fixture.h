@@ -181,6 +181,7 @@ struct OwnedRecord {
   std::vector<std::pair<std::string, std::optional<std::string>>> headers;
   VolatileSpans spans;
   std::optional<int32_t> partition;
+  std::optional<int64_t> timestamp_ms;
   const void* topic_cache = nullptr;
 };
 
@@ -201,6 +202,7 @@ class Records {
       }
       owned.spans = record.volatile_spans;
       owned.partition = record.partition;
+      owned.timestamp_ms = record.timestamp_ms;
       owned.topic_cache = record.topic_cache;
       all.push_back(std::move(owned));
       return absl::OkStatus();

@@ -35,7 +35,7 @@ class Outbox {
     size_t route = 0;
     std::optional<size_t> timestamp;
     std::optional<size_t> version;
-    bool recode_key = false;  // Keys have another decimal.format than values.
+    bool recode_key = false;                        // Keys have another decimal.format than values.
     std::vector<std::optional<size_t>> additional;  // None: missing, which is ignored.
     const Shape* id_shape = nullptr;
     const Shape* key_shape = nullptr;
