@@ -36,8 +36,11 @@ std::string HeaderDate(int64_t millis) {
   const int64_t day = FloorDiv(millis, kMillisPerDay);
   const int64_t millis_of_day = millis - day * kMillisPerDay;
   Buffer out;
-  if (millis >= kMillisPerDay || millis < 0) {
-    AppendIsoDate(out, day);
+  if (millis >= kMillisPerDay) {
+    Buffer date;
+    AppendIsoDate(date, day);
+    // SimpleDateFormat has no sign before a year of five digits.
+    out.append(date.view().substr(date.view().front() == '+' ? 1 : 0));
     if (millis_of_day == 0) return std::string(out.view());
     out.push_back('T');
   }

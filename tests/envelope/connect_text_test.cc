@@ -69,6 +69,13 @@ TEST(KeyText, QuotesNothingAndLeavesNullsOut) {
             "00:00:00 UTC 1970}");
 }
 
+// As it is in Values.dateFormatFor: all that is below one day is a time, before 1970 too.
+TEST(HeaderText, WhatLiesBefore1970IsATime) {
+  const ConnectSchema key = Key({{"d", kDate}, {"s", kTimestamp}, {"f", kDate}});
+  EXPECT_EQ(HeaderText(key, R"({"d":-719162,"s":-1,"f":6585463})", false),
+            R"({"d":00:00:00.000Z,"s":23:59:59.999Z,"f":20000-05-21})");
+}
+
 TEST(ObjectText, DatesAreJulianBefore1582) {
   const ConnectSchema date = NamedSchema("int32", "org.apache.kafka.connect.data.Date");
   EXPECT_EQ(ObjectText(date, "0", false), "Thu Jan 01 00:00:00 UTC 1970");
