@@ -84,8 +84,8 @@ class Comparison:
 
 def one_version(version, options, brokers, folder):
     extensions = servers.available_extensions()
-    deadline = time.monotonic() + options.minutes * 60
     with servers.Worker(version, brokers[0], folder) as worker:
+        deadline = time.monotonic() + options.minutes * 60
         comparison = Comparison(version, options, worker, brokers, folder)
         totals = comparison.totals
         for path in options.case:
