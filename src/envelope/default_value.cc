@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "base/status.h"
 #include "envelope/decimal.h"
 #include "envelope/scalar_codecs.h"
 #include "envelope/source_type.h"
@@ -134,7 +135,8 @@ std::optional<std::string> DateJson(std::string_view text, const Codec& codec) {
   const bool iso = codec.schema.type == "string";
   if (text == "infinity") return iso ? "\"+999999999-12-31Z\"" : "169560311";
   if (text == "-infinity") return iso ? "\"-999999999-01-01Z\"" : "-170999002";
-  return Encoded(codec, text.substr(0, text.find(' ')));
+  const std::string_view day = text.substr(0, text.find(' '));
+  return Encoded(codec, text.ends_with(" BC") ? Cat(day, " BC") : std::string(day));
 }
 
 // LocalTime.MAX stands for 24:00.

@@ -3,6 +3,7 @@
 The two have brokers of their own, so that prefix, keys and therefore partitions are the same. The comparison, and what it
 masks, is that of tests/goldens/compare.py.
 """
+import collections
 import contextlib
 import dataclasses
 import itertools
@@ -62,20 +63,26 @@ class Round:
             program.start()
 
     def mark(self):
-        """Waits until both have seen everything that is committed."""
+        """Waits until both have written everything that is committed, its END with transaction metadata too."""
         self.marks += 1
-        topic = self.delimiter().join((self.prefix, "public", MARK_TABLE))
-        before = {broker: broker.end(topic) for broker in (self.debezium_broker, self.walrelay_broker)}
         psql(self.name, generate.mark_sql(self.marks, self.case.options))
+        # The row that the snapshot reads comes first, and may be on its way still.
+        expected = self.marks + (self.case.options.get("snapshot.mode", "initial") not in ("never", "no_data"))
         pending = {self.debezium: self.debezium_broker, self.walrelay: self.walrelay_broker}
+        topic = self.delimiter().join((self.prefix, "public", MARK_TABLE))
 
         def arrived():
             for program, broker in list(pending.items()):
                 program.check()
-                if broker.end(topic) > before[broker]:
+                if broker.end(topic) >= expected:
                     del pending[program]
             return not pending
         wait_until(f"mark {self.marks}", arrived)
+        if self.case.options.get("provide.transaction.metadata") == "true":
+            transactions = self.delimiter().join((self.prefix, "transaction"))
+            with contextlib.suppress(TimeoutError):  # more of one than of the other is a difference, and shows in the end
+                wait_until("END", lambda: self.debezium_broker.end(transactions) == self.walrelay_broker.end(transactions) and
+                           self.debezium_broker.end(transactions) % 2 == 0, 15)
 
     def run(self, steps):
         """The steps, those between two waits in one session."""
@@ -139,7 +146,8 @@ class Round:
         theirs, ours = self.folder / "debezium.jsonl", self.folder / "walrelay.jsonl"
         self.dump(self.walrelay_broker, ours)
         records = self.dump(self.debezium_broker, theirs)
-        return Outcome(compare.difference(compare.load(theirs), compare.load(ours)) or "", records=records)
+        difference = compare.difference(compare.load(theirs), compare.load(ours)) or ""
+        return Outcome(difference and "\n".join([difference, *counts(theirs, ours)]), records=records)
 
     def __enter__(self):
         return self
@@ -155,6 +163,14 @@ class Round:
         psql("postgres", f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
         for broker in (self.debezium_broker, self.walrelay_broker):
             broker.delete([topic for topic in broker.topics() if self.name in topic])
+
+
+def counts(theirs, ours):
+    """A line for each partition in which they have different numbers of records."""
+    found = [collections.Counter((r["topic"], r["partition"]) for r in map(json.loads, path.open(encoding="utf-8"))) for path in (theirs, ours)]
+    for topic, partition in sorted(set(found[0]) | set(found[1])):
+        if found[0][topic, partition] != found[1][topic, partition]:
+            yield f"  {topic}[{partition}]: Debezium wrote {found[0][topic, partition]} records, walrelay {found[1][topic, partition]}"
 
 
 def psql_port():

@@ -134,7 +134,8 @@ class Worker:
             "config.storage.topic": f"connect_configs{suffix}", "offset.storage.topic": OFFSETS, "status.storage.topic": f"connect_statuses{suffix}",
             **{f"{kind}.storage.replication.factor": 1 for kind in ("config", "offset", "status")},
             "offset.storage.partitions": 1, "plugin.path": CACHE / f"plugins-{self.version}", "listeners": f"http://127.0.0.1:{CONNECT_PORT}",
-            "offset.flush.interval.ms": 3600000, "scheduled.rebalance.max.delay.ms": 0,
+            "offset.flush.interval.ms": 3600000, "offset.flush.timeout.ms": 60000, "task.shutdown.graceful.timeout.ms": 60000,
+            "scheduled.rebalance.max.delay.ms": 0,
             "key.converter": "org.apache.kafka.connect.json.JsonConverter",
             "value.converter": "org.apache.kafka.connect.json.JsonConverter"}.items()), encoding="ascii")
         with open(self.log, "ab") as output:

@@ -74,6 +74,7 @@ TEST(DefaultValue, FollowsTheText) {
       {"date", -1, "'2020-01-02'::date", "18263"},
       {"date", -1, "CURRENT_DATE", "0"},
       {"date", -1, "'infinity'::date", "169560311"},
+      {"date", -1, "'0044-03-15 BC'::date", "-735160"},
       {"time", 0, "'01:02:03.7'::time without time zone", "3723700"},
       {"time", -1, "LOCALTIME", "0"},
       {"time", -1, "'24:00:00'::time without time zone", "86399999999"},
