@@ -86,8 +86,9 @@ std::shared_ptr<Options> BenchOptions(bool schemas, Compat compat) {
 }
 
 void Encode(benchmark::State& state, const Table& table, const std::vector<const char*>& texts,
-            Compat compat) {
+            Compat compat, std::vector<TransformStep> transforms = {}) {
   const auto options = BenchOptions(state.range(0) != 0, compat);
+  options->transforms = std::move(transforms);
   Encoder encoder(options);
   const auto plan = table.Plan(*options);
   walrelay::Insert change;
@@ -153,6 +154,36 @@ void BM_EncodeNarrow36(benchmark::State& state) {
 void BM_CopyNarrow(benchmark::State& state) { Copy(state, Narrow(), kNarrowRow); }
 void BM_EncodeWide25(benchmark::State& state) { Encode(state, Wide(), WideRow(), Compat::k2_5_0); }
 void BM_CopyWide(benchmark::State& state) { Copy(state, Wide(), WideRow()); }
+// ExtractNewRecordState with what is usually added.
+std::vector<TransformStep> Unwrapped() {
+  UnwrapOptions unwrap;
+  unwrap.deletes = UnwrapOptions::Deletes::kRewrite;
+  unwrap.fields = {{"", "op", "__op"},
+                   {"source", "table", "__table"},
+                   {"source", "lsn", "__lsn"},
+                   {"source", "ts_ms", "__source_ts_ms"}};
+  return {{.name = "unwrap", .transform = unwrap, .predicate = std::nullopt, .negate = false}};
+}
+// ByLogicalTableRouter: the envelope stays, the key grows.
+std::vector<TransformStep> Routed() {
+  TableRouterOptions router;
+  router.topic = [](std::string_view) -> absl::StatusOr<std::optional<std::string>> {
+    return "cdc.public.all";
+  };
+  return {{.name = "route", .transform = router, .predicate = std::nullopt, .negate = false}};
+}
+void BM_UnwrapNarrow25(benchmark::State& state) {
+  Encode(state, Narrow(), kNarrowRow, Compat::k2_5_0, Unwrapped());
+}
+void BM_UnwrapWide25(benchmark::State& state) {
+  Encode(state, Wide(), WideRow(), Compat::k2_5_0, Unwrapped());
+}
+void BM_RouteNarrow25(benchmark::State& state) {
+  Encode(state, Narrow(), kNarrowRow, Compat::k2_5_0, Routed());
+}
+BENCHMARK(BM_UnwrapNarrow25)->ArgName("schemas")->Arg(1)->Arg(0);
+BENCHMARK(BM_UnwrapWide25)->ArgName("schemas")->Arg(1)->Arg(0);
+BENCHMARK(BM_RouteNarrow25)->ArgName("schemas")->Arg(1)->Arg(0);
 BENCHMARK(BM_EncodeNarrow25)->ArgName("schemas")->Arg(1)->Arg(0);
 BENCHMARK(BM_EncodeNarrow36)->ArgName("schemas")->Arg(1)->Arg(0);
 BENCHMARK(BM_CopyNarrow)->ArgName("schemas")->Arg(1)->Arg(0);

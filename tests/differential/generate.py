@@ -13,6 +13,7 @@ import dataclasses
 import json
 
 import sqltypes
+import transforms
 from case import MARK_TABLE, Case, Column, Default, Delete, Index, Insert, Sql, Table, Transaction, Update, Wait, literal, quote
 
 JSON_CONVERTER = "org.apache.kafka.connect.json.JsonConverter"
@@ -395,6 +396,8 @@ class Generator:
         self.column_options(tables)
         if self.options.get("key.converter") == STRING_CONVERTER:
             tables = [t for t in tables if not any(c.kind in ("numeric", "negative_scale") for c in t.columns)] or [self.plain_table()]
+        if self.chance(0.25):
+            self.options |= transforms.make(random, self.is_25, self.options)
         tables = [self.with_partitions(table) for table in tables]  # DDL may take the key away: see keyless()
         setup = [self.insert(table, random.randrange(1, 5)) for table in tables if self.chance(0.8)]
         stream = self.steps(tables, random.randrange(5, 25))

@@ -76,7 +76,7 @@ class Comparison:
     def keep(self, name, case, difference):
         kept = self.options.out / f"{self.version}-{name}"
         case.write(kept / "whole", difference)
-        if not self.options.no_shrink:
+        if not self.options.no_shrink and not isinstance(case, Folder):
             small, found = shrink.smallest(case, difference, self.play)
             small.write(kept / "smallest", found)
             shown(small, found, kept / "smallest")
@@ -91,7 +91,7 @@ def one_version(version, options, brokers, folder):
         for path in options.case:
             comparison.compare(path.name, Folder(path))
         seed = options.seed
-        while not options.case and time.monotonic() < deadline and totals.cases != options.rounds:
+        while not options.case and time.monotonic() < deadline and (not options.rounds or totals.cases < options.rounds):
             comparison.compare(f"seed-{seed}", generate.Generator(random.Random(f"{version} {seed}"), version, extensions).make())
             if totals.differences and not options.keep_going:
                 break

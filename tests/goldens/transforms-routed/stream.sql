@@ -1,0 +1,1 @@
+insert into r values (3, 'c', 'east', null, null, null, null, null, null), (4, default, 'north', '0001-01-01', 9, 100, '[]', '', '{}'); update r set goes = 'south' where id = 1; update r set k = 'aa' where id = 1; delete from r where id = 2; insert into nokey values (2, 'c'); update nokey set b = null where a = 2; delete from nokey;
