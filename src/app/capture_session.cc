@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kPositionEvery = 1s;
-constexpr auto kPublishEvery = 1s;
+constexpr auto kPublishEvery = 250ms;
 constexpr auto kSampleEvery = 10s;
 constexpr auto kLongestChorePause = 1s;
 constexpr auto kKafkaAway = 30s;  // Then the replication connection is left (DESIGN.md §2).
@@ -378,6 +378,8 @@ absl::Status CaptureSession::DropSlot() {
 SteadyTime CaptureSession::next_chore() const {
   SteadyTime next = Clock::now() + kLongestChorePause;
   if (streaming) next = std::min(next, status_at_);
+  // Metrics tell soon that something has come, and then that all of it has.
+  if (received != shared_.counters.received) next = std::min(next, publish_at_);
   return next;
 }
 

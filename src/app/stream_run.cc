@@ -170,6 +170,7 @@ absl::Status StreamRun::Handle(const wal::XLogData& frame) {
     return WithExitCode(Annotate(change.status(), Cat("stream at ", frame.wal_start)),
                         ExitCode::kDataLoss);
   frame_lsn_ = context_.lsn = frame.wal_start;
+  idle_at_ = {};  // It is not quiet.
   if (fetches_xmin_) {
     ASSIGN_OR_RETURN(context_.xmin, session_.Xmin(Clock::now()));
     session_.offsets().Xmin(context_.xmin);
@@ -355,7 +356,9 @@ absl::Status StreamRun::FollowIdleServer(SteadyTime now) {
     return absl::OkStatus();
   if (keepalive_end_ <= session_.link().reachable()) return absl::OkStatus();
   if (idle_at_ == SteadyTime{}) {
-    idle_at_ = now + kIdleEvery;  // Only after a while of quiet.
+    // Only after a while of quiet: what comes moves the position by itself, and Debezium's offset
+    // record, which an idle position takes with it, is due at its interval.
+    idle_at_ = now + kIdleEvery;
     return absl::OkStatus();
   }
   idle_at_ = {};

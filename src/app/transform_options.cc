@@ -10,7 +10,6 @@
 #include "app/java_regex.h"
 #include "app/option_table.h"
 #include "base/check.h"
-#include "change/record.h"
 
 namespace walrelay::app {
 namespace {
@@ -253,11 +252,6 @@ std::string ParentOf(std::string_view field, bool is_3_6) {
   return is_3_6 && (field == "ts_us" || field == "ts_ns") ? "" : "source";
 }
 
-// Whether it may be a time of the envelope itself.
-bool IsVolatile(const AddedField& field) {
-  return field.field.starts_with("ts_") && field.parent != "source";
-}
-
 absl::StatusOr<AddedField> ParseAddedField(const Group& group, std::string_view option,
                                            const std::string& entry, const std::string& prefix) {
   constexpr std::array<std::string_view, 4> kStructs = {"before", "after", "source", "transaction"};
@@ -325,10 +319,6 @@ absl::StatusOr<TransformOptions> MakeUnwrap(const Group& group) {
   RETURN_IF_ERROR(FillDeletes(group, unwrap));
   ASSIGN_OR_RETURN(unwrap.fields, ParseAddedFields(group, "add.fields"));
   ASSIGN_OR_RETURN(unwrap.headers, ParseAddedFields(group, "add.headers"));
-  if (static_cast<size_t>(std::ranges::count_if(unwrap.fields, IsVolatile)) >
-      VolatileSpans{}.spans.size()) {
-    return group.Wrong("add.fields", "adds more than six times of the connector's clock");
-  }
   unwrap.route_by_field = group.Text("route.by.field", "");
   if (group.is_3_6()) {
     ASSIGN_OR_RETURN(unwrap.rewrite_null_as_default, group.Bool("replace.null.with.default", true));

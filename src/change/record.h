@@ -1,7 +1,7 @@
 // A Kafka record as our encoder makes it: bytes, where they go, and which of them no two runs share.
 //
 // Views point into the encoder's buffers and hold until its next call; the producer copies. The *volatile spans* are the
-// bytes of the value or of header values that depend on the wall clock or the run (ts_* of the envelope, runId). All
+// bytes of the value or of header values that depend on the wall clock or the run (ts_* of the envelope, xmin, runId). All
 // other bytes are a function of the stream and the options, so that a restart can recognise what it has already written
 // (DESIGN.md §2: fingerprint).
 #pragma once
@@ -23,12 +23,17 @@ struct VolatileSpan {
   uint32_t size = 0;
 };
 
-// At most ts_ms, ts_us and ts_ns of one envelope, and three that a transform may have added.
+// Room for xmin, ts_ms, ts_us and ts_ns of one envelope and four that a transform may have added. They are added from the
+// front of the value to its end; when there are more, the last one takes in everything up to the end of the newest.
 struct VolatileSpans {
-  std::array<VolatileSpan, 6> spans;
+  std::array<VolatileSpan, 8> spans;
   uint8_t count = 0;
   void Add(size_t offset, size_t size) {
-    spans[count++] = {static_cast<uint32_t>(offset), static_cast<uint32_t>(size)};
+    if (count == spans.size()) {
+      spans.back().size = static_cast<uint32_t>(offset + size) - spans.back().offset;
+    } else {
+      spans[count++] = {static_cast<uint32_t>(offset), static_cast<uint32_t>(size)};
+    }
   }
 };
 

@@ -25,7 +25,7 @@ inline void AppendEnvelopeTail(Buffer& out, const SourceBlock& source, const Eve
   constexpr std::string_view kTransaction = ",\"transaction\":";
   const bool later = options.compat != Compat::k2_5_0;
   out.append(",\"source\":");
-  source.Append(out, context);
+  source.Append(out, context, spans);
   if (later) {
     out.append(kTransaction);
     out.append(transaction);

@@ -144,7 +144,7 @@ FixedRecord MessageRecord::Make(const LogicalMessage& message, const EventContex
   builder_.Field("\"op\":").append("\"m\"");
   VolatileSpans spans;
   AppendVolatileInt(builder_.Field("\"ts_ms\":"), MillisOf(context.now), spans);
-  source_.Append(builder_.Field("\"source\":"), context);
+  source_.Append(builder_.Field("\"source\":"), context, spans);
   if (with_transaction_) builder_.Field("\"transaction\":").append(transaction);
   Buffer& value = builder_.Field("\"message\":");
   value.append("{\"prefix\":");

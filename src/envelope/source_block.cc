@@ -142,7 +142,7 @@ SourceBlock::SourceBlock(const Options& options, std::string_view schema, std::s
   }
 }
 
-void SourceBlock::Append(Buffer& out, const EventContext& context) const {
+void SourceBlock::Append(Buffer& out, const EventContext& context, VolatileSpans& spans) const {
   char digits[24];
   const std::string_view lsn(
       digits,
@@ -169,7 +169,9 @@ void SourceBlock::Append(Buffer& out, const EventContext& context) const {
   out.append(",\"lsn\":");
   out.append(lsn);
   out.append(",\"xmin\":");
+  const size_t xmin = out.size();
   AppendOptional(out, context.xmin);
+  if (context.xmin) spans.Add(xmin, out.size() - xmin);
   if (with_origin_) AppendOrigin(out, context);
   out.push_back('}');
 }

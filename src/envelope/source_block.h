@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "change/record.h"
 #include "envelope/buffer.h"
 #include "envelope/connect_schema.h"
 #include "envelope/encoder.h"
@@ -22,9 +23,11 @@ ConnectSchema TransactionBlockSchema();
 class SourceBlock {
  public:
   SourceBlock(const Options& options, std::string_view schema, std::string_view table);
-  void Append(Buffer& out, const EventContext& context) const;
+  // xmin is as the slot has it at that moment: no two runs share it.
+  void Append(Buffer& out, const EventContext& context, VolatileSpans& spans) const;
   // One field, by its place in SourceSchema(), as JSON. False: it is null, and nothing was written.
   bool AppendField(Buffer& out, size_t place, const EventContext& context) const;
+  bool is_volatile(size_t place) const { return names_[place] == "xmin"; }
 
  private:
   bool with_origin_;       // 3.6: ts_us, ts_ns, origin, origin_lsn.

@@ -10,11 +10,7 @@ def cluster():
     return golden.Cluster()
 
 
-# Known to differ, and to be mended: at a table that was moved to another schema the first entry of `sequence` is one commit off.
-DIFFERS = {"schema-change"}
-
-
-@pytest.mark.parametrize("name, version", [pytest.param(n, v, marks=[pytest.mark.xfail] if n in DIFFERS else []) for n, v in golden.cases()])
+@pytest.mark.parametrize("name, version", golden.cases())
 def test_golden(name, version, tmp_path, cluster):
     needs_stack()
     case = golden.GOLDENS / name

@@ -134,6 +134,26 @@ TEST(Encoder, MarksTheBytesThatDependOnTheClock) {
   }
 }
 
+// The slot's xmin is read at times that the stream does not say.
+TEST(Encoder, MarksTheXmin) {
+  Driver driver(Bare());
+  driver.context.xmin = 731;
+  driver.Insert(Row("1", "a"));
+  const OwnedRecord& record = driver.all()[0];
+  ASSERT_EQ(record.spans.count, 2);
+  EXPECT_EQ(record.value->substr(record.spans.spans[0].offset, record.spans.spans[0].size), "731");
+}
+
+TEST(VolatileSpans, WhenFullTheLastOneTakesInTheRest) {
+  VolatileSpans spans;
+  for (size_t i = 0; i < 10; ++i) spans.Add(i * 10, 3);
+  ASSERT_EQ(spans.count, spans.spans.size());
+  EXPECT_EQ(spans.spans[6].offset, 60u);
+  EXPECT_EQ(spans.spans[6].size, 3u);
+  EXPECT_EQ(spans.spans[7].offset, 70u);
+  EXPECT_EQ(spans.spans[7].size, 23u) << "up to the end of the tenth";
+}
+
 TEST(Encoder, DeletesAreFollowedByATombstone) {
   Driver driver(Bare());
   driver.Delete(OldTuple::kKey, Row("1", nullptr));

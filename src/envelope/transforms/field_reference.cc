@@ -119,7 +119,8 @@ FieldValue OrderOf(const Flight& record, uint64_t order) {
 
 FieldValue SourceField(const Flight& record, size_t index) {
   return Written(
-      record, [&](Buffer& out) { return record.source->AppendField(out, index, *record.context); });
+      record, [&](Buffer& out) { return record.source->AppendField(out, index, *record.context); },
+      record.source->is_volatile(index));
 }
 
 FieldValue OpOf(const Flight& record) {
