@@ -190,8 +190,7 @@ class Laboratory:
 
     def check(self, acknowledged):
         transactions, names = self.quiesce()
-        incarnation = lsn_number(self.watch.position["epoch"]["incarnation"])
-        self.checker.add_truth(transactions, incarnation)
+        self.checker.add_truth(transactions, self.watch.incarnation)
         self.checker.check_acknowledged(acknowledged)
         messages = harness.read_topics(names, self.read)
         for at, list_ in messages.items():
@@ -278,6 +277,7 @@ def run(options, folder):
                 lab.prepare()
                 rounds(lab, begun)
             except Exception as error:  # pylint: disable=broad-except
+                lab.faults += lab.watch.violations
                 lab.fault(f"{type(error).__name__}: {error}")
             finally:
                 lab.watch.stop()

@@ -29,7 +29,7 @@ def main():
         summary = run(mutation, faults, seed, delivery)
         found = {name: n for name, n in summary["checked"].items() if n and name in
                  ("lost", "doubled", "reordered", "invented", "raw_lost", "raw_doubled", "raw_wrong", "snapshot_wrong", "mirrors_wrong")}
-        by = [f"{n} {name}" for name, n in found.items()] + [text[:160] for text in summary["faults"][:1]]
+        by = [f"{n} {name}" for name, n in found.items()] + [(text[:60] + " … " + text.splitlines()[-1][-140:] if "\n" in text else text[:200]) for text in summary["faults"][:1]]
         wrong += (summary["verdict"] == "failed") != bool(mutation)
         print(f"| {mutation or '(none)'} | {faults} | {summary['verdict']} | {'; '.join(by)} |", flush=True)
     print(f"{wrong} wrong verdicts")

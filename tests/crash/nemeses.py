@@ -65,20 +65,6 @@ def two_processes(lab):
     lab.pipeline.restart_measured()
 
 
-def zombie(lab):
-    """The first process is frozen until the server has given it up, a second one takes its place; the first one wakes."""
-    first = lab.pipeline.process
-    first.send_signal(signal.SIGSTOP)
-    second = lab.pipeline.launch(log="second.log", extra=("--set", "admin.listen=127.0.0.1:0"))
-    time.sleep(lab.sender_timeout + lab.random.uniform(1, 4))
-    first.send_signal(signal.SIGCONT)
-    pause(lab, 1, 4)
-    lab.kill()
-    lab.pipeline.kill_process(second)
-    lab.count("zombies")
-    lab.pipeline.restart_measured()
-
-
 # --- Servers ---
 
 def server(name, how):
@@ -127,7 +113,8 @@ OFTEN = {"after-produce": 3000, "after-acknowledgement": 3000, "transaction-end"
 
 def crash_point(lab):
     """The program kills itself at a named line; the points that were hit least come first."""
-    points = [name for name in crash_points() if not name.startswith("snapshot-") and name != "topic-adopted"]
+    points = ([name for name in lab.options.points.split(",") if name] or
+              [name for name in crash_points() if not name.startswith("snapshot-") and name != "topic-adopted"])
     for _ in range(2):
         name = min(points, key=lambda point: (lab.points.get(point, 0), lab.random.random()))
         lab.kill()
@@ -235,7 +222,7 @@ SINK_CONFLICT = 61
 
 NEMESES = {
     "kill": (kill, 6), "kill-large": (kill_large, 3), "freeze": (freeze, 1), "stop": (stop, 1), "two-processes": (two_processes, 1),
-    "zombie": (zombie, 1), "terminate": (terminate, 2), "slot-back": (slot_back, 2),
+    "terminate": (terminate, 2), "slot-back": (slot_back, 2),
     "source-crash": (server("source", "immediate"), 2), "source-restart": (server("source", "fast"), 1),
     "lake-crash": (server("lake", "immediate"), 2), "target-crash": (server("target", "immediate"), 2),
     "kafka-crash": (server("kafka", "immediate"), 2), "kafka-restart": (server("kafka", "fast"), 1),

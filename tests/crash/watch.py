@@ -29,6 +29,7 @@ class Watch:
         self.away = 0  # samples that a server did not answer
         self.slot_went_back = 0  # times the server forgot what had been confirmed
         self.position, self.confirmed = None, 0
+        self.incarnation = 0  # The first with which it streamed: the snapshot's point.
         self._progress = {}
         self._ends, self._consumer, self._read = None, None, 0  # the next offset of the topic of position records
         self._stop = threading.Event()
@@ -88,6 +89,8 @@ class Watch:
                 self._read = message.offset() + 1
                 if message.key() == self.slot.encode() and message.value():
                     self.position = json.loads(message.value())
+                    if self.incarnation == 0 and self.position["phase"] == "streaming":
+                        self.incarnation = lsn_number(self.position["epoch"]["incarnation"])
 
     def check_position(self, confirmed):
         if not confirmed or self.position is None or self.position["phase"] != "streaming":
