@@ -23,7 +23,8 @@ struct TablePlan::Impl {
   std::vector<std::string> snapshot_columns;
   bool has_columns = false;  // Debezium skips rows of a table without any.
 
-  RowPlan key;    // Without columns: the key is null.
+  RowPlan key;          // Only columns of a type that is known; all others are not in it.
+  bool is_keyed = false;  // The table has a key, though perhaps of no column that is known: `{}`.
   RowPlan value;  // before and after.
   ConnectSchema key_schema;
   ConnectSchema envelope_schema;
@@ -31,7 +32,7 @@ struct TablePlan::Impl {
   std::string value_prefix;  // The same, with `{"before":`.
   SourceBlock source;
 
-  bool has_key() const { return !key.columns.empty(); }
+  bool has_key() const { return is_keyed; }
 };
 
 }  // namespace walrelay::envelope

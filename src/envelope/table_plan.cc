@@ -238,7 +238,9 @@ absl::StatusOr<std::shared_ptr<const TablePlan>> BuildTablePlan(const Relation& 
   impl->has_columns = !relation.columns.empty();
 
   const PlanBuilder builder(relation, table, types, from, options);
-  ASSIGN_OR_RETURN(impl->key, builder.KeyRow(KeyColumns(relation, table, options)));
+  const std::vector<size_t> key = KeyColumns(relation, table, options);
+  impl->is_keyed = !key.empty();
+  ASSIGN_OR_RETURN(impl->key, builder.KeyRow(key));
   ASSIGN_OR_RETURN(impl->value, builder.ValueRow());
   for (const ColumnPlan& column : impl->key.columns) impl->key_names.push_back(column.name);
   if (from == ReadFrom::kSnapshot) {

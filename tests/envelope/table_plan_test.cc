@@ -197,5 +197,23 @@ TEST(TablePlan, ANameColumnIsNullInTheStream) {
             R"({"optional":null,"required":""})");
 }
 
+// Debezium builds the key's schema as soon as there is a key column, and leaves out the field that
+// has no schema.
+TEST(TablePlan, AKeyOfUnknownTypesIsAnEmptyStruct) {
+  Table table("public", "t");
+  table.Column("q", "tsquery");
+  table.Column("i", "int4");
+  Options options = TestOptions(Compat::k3_6_1);
+  options.message_key_columns = [](std::string_view, std::string_view) {
+    return std::optional<std::vector<std::string>>({"q"});
+  };
+  const std::vector<ColumnValue> row = {ColumnValue::Text("'a'"), ColumnValue::Text("1")};
+  EXPECT_EQ(Inserted(table, options, row).key,
+            R"({"schema":{"type":"struct","fields":[],"optional":false,)"
+            R"("name":"cdc.public.t.Key"},"payload":{}})");
+  options.key_schemas = false;
+  EXPECT_EQ(Inserted(table, options, row).key, "{}");
+}
+
 }  // namespace
 }  // namespace walrelay::envelope
