@@ -378,6 +378,9 @@ absl::Status CaptureSession::DropSlot() {
 SteadyTime CaptureSession::next_chore() const {
   SteadyTime next = Clock::now() + kLongestChorePause;
   if (streaming) next = std::min(next, status_at_);
+  // Inside of a transaction none is sent: it is due behind the commit then, which wakes us anyway.
+  const bool beats = streaming && shared_.settings.source.heartbeat_interval.count() > 0;
+  if (beats && !in_transaction && !delivering_) next = std::min(next, heartbeat_at_);
   // Metrics tell soon that something has come, and then that all of it has.
   if (received != shared_.counters.received) next = std::min(next, publish_at_);
   return next;
