@@ -64,6 +64,10 @@ absl::Status Capture::Run() {
                           .board = board_,
                           .metrics = metrics_,
                           .counters = counters_});
+  return session.NameTable(RunSession(session));
+}
+
+absl::Status Capture::RunSession(CaptureSession& session) {
   RETURN_IF_ERROR(session.Connect());
   ASSIGN_OR_RETURN(const StartDecision decision, session.Decide());
   if (!decision.note.empty()) log::Info(decision.note);

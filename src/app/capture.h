@@ -20,6 +20,8 @@
 
 namespace walrelay::app {
 
+class CaptureSession;
+
 class Capture {
  public:
   // Everything given outlives the capture.
@@ -29,6 +31,8 @@ class Capture {
   absl::Status Run();
 
  private:
+  absl::Status RunSession(CaptureSession& session);
+
   CaptureSettings settings_;
   const StopSignal& stop_;
   admin::StatusBoard& board_;

@@ -236,12 +236,16 @@ absl::Status CaptureSession::Deliver(const Record& record) {
 absl::Status CaptureSession::Deliver(const Record& record, const envelope::TablePlan& plan) {
   const absl::Status status = Deliver(record);
   if (ExitCodeOf(status) != ExitCode::kRecordTooLarge) return status;
-  std::string keys;
-  for (const std::string& column : plan.key_column_names())
-    keys += (keys.empty() ? "" : ", ") + column;
-  return ExitError(ExitCode::kRecordTooLarge, Cat("a row of ", plan.schema(), ".", plan.table(),
-                                                  " (key columns: ", keys.empty() ? "none" : keys,
-                                                  ") at ", received, ": ", Message(status)));
+  return ExitError(ExitCode::kRecordTooLarge,
+                   Cat("a row of ", Describe(plan), " at ", received, ": ", Message(status)));
+}
+
+absl::Status CaptureSession::NameTable(const absl::Status& status) const {
+  const ExitCode code = ExitCodeOf(status);
+  const bool refused = code == ExitCode::kRecordTooLarge || code == ExitCode::kKafkaRefused;
+  if (!refused || link_ == nullptr || link_->failed_topic().empty()) return status;
+  const std::string table = tables_->DescribeTopic(link_->failed_topic());
+  return table.empty() ? status : ExitError(code, Cat("a row of ", table, ": ", Message(status)));
 }
 
 absl::Status CaptureSession::SendStatus() {

@@ -53,6 +53,8 @@ class CaptureSession {
   absl::Status Deliver(const Record& record);
   // The same for a row, whose table and key columns are named when it is too large.
   absl::Status Deliver(const Record& record, const envelope::TablePlan& plan);
+  // An error because Kafka has refused a record, after a while, with the table that it is of.
+  absl::Status NameTable(const absl::Status& status) const;
   // What has to be done from time to time, whatever else goes on. Does not block for long.
   absl::Status Tend();
   // When Tend() wants to be called again at the latest.

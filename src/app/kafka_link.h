@@ -138,6 +138,8 @@ class KafkaLink {
   // Since when the cluster gives no sign of life.
   std::optional<SteadyTime> unreachable_since() const { return producer_->unreachable_since(); }
   std::string last_error() const { return producer_->last_error(); }
+  // The topic of a record that Kafka has refused; empty when there was none.
+  const std::string& failed_topic() const { return producer_->failed_topic(); }
   // Commit time of the oldest transaction that is not durable yet; 0: none.
   int64_t oldest_open_commit_micros() const {
     return open_commits_.empty() ? 0 : open_commits_.front().micros;

@@ -33,12 +33,25 @@ absl::Status TableRegistry::ReadTypesOf(const Relation& relation) {
   return absl::OkStatus();
 }
 
+std::string Describe(const envelope::TablePlan& plan) {
+  std::string keys;
+  for (const std::string& column : plan.key_column_names())
+    keys += Cat(keys.empty() ? "" : ", ", column);
+  return Cat(plan.schema(), ".", plan.table(), " (key columns: ", keys.empty() ? "none" : keys, ")");
+}
+
 absl::StatusOr<std::shared_ptr<const envelope::TablePlan>> TableRegistry::BuildPlan(
     const Relation& relation, const CatalogTable& table, envelope::ReadFrom from) {
   RETURN_IF_ERROR(ReadTypesOf(relation));
   ASSIGN_OR_RETURN(auto plan, envelope::BuildTablePlan(relation, table, types_, from, *options_));
   RETURN_IF_ERROR(source_.filter_health->status());  // A filter that gave up has given no answer.
+  descriptions_[plan->topic()] = Describe(*plan);
   return plan;
+}
+
+std::string TableRegistry::DescribeTopic(const std::string& topic) const {
+  const auto found = descriptions_.find(topic);
+  return found == descriptions_.end() ? std::string() : found->second;
 }
 
 admin::OpCounts& TableRegistry::CountsOf(const Relation& relation) {

@@ -7,6 +7,7 @@
 // row. One thread: the capture loop's.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -29,6 +30,9 @@ struct CapturedTable {
   admin::OpCounts* counts = nullptr;
 };
 
+// "public.orders (key columns: id)"
+std::string Describe(const envelope::TablePlan& plan);
+
 class TableRegistry {
  public:
   // `catalog`, `source` and `counters` outlive the registry.
@@ -40,6 +44,10 @@ class TableRegistry {
   absl::Status Learn(const std::shared_ptr<const Relation>& relation, std::optional<Xid> xid);
   // The table of a relation that was learned.
   const CapturedTable& Find(const Relation& relation);
+
+  // The table whose rows go to this topic, and its key columns, for a message; empty where a
+  // transform has named the topic. Of several tables with one topic the last one.
+  std::string DescribeTopic(const std::string& topic) const;
 
   // The plan for a snapshot of a table, from the catalog alone; `exists` is false when it was
   // dropped meanwhile.
@@ -58,6 +66,7 @@ class TableRegistry {
   std::shared_ptr<const envelope::Options> options_;
   admin::CaptureCounters& counters_;
   CatalogTypes types_;
+  std::map<std::string, std::string> descriptions_;  // By topic.
   std::unordered_map<uint32_t, CapturedTable> tables_;  // By oid.
   const Relation* last_relation_ = nullptr;             // Rows come in runs of one table.
   const CapturedTable* last_table_ = nullptr;

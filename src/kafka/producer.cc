@@ -221,9 +221,10 @@ void Producer::TakeFailure(const rd_kafka_message_t& message) {
       message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && size > failed_size_;
   if (!failure_.ok() && !names_better) return;
   failed_size_ = size;
+  failed_topic_ = rd_kafka_topic_name(message.rkt);
   Fail(client_.Failed(
       Cat("writing a record of ", size, " bytes to topic ",
-          std::string_view(rd_kafka_topic_name(message.rkt)), " partition ", message.partition),
+          failed_topic_, " partition ", message.partition),
       message.err));
 }
 

@@ -74,6 +74,8 @@ class Producer {
   std::optional<SteadyTime> unreachable_since() const;
   // The last connection or broker error, for the message; empty when there was none.
   std::string last_error() const { return client_.last_error(); }
+  // The topic of the record that failed; empty when none did.
+  const std::string& failed_topic() const { return failed_topic_; }
 
  private:
   struct Topic {
@@ -117,6 +119,7 @@ class Producer {
   Topic* last_topic_ = nullptr;  // Bulk loads write to one topic for long.
   absl::Status failure_;         // Not OK: the producer has failed for good.
   size_t failed_size_ = 0;       // Of the record that failure_ names.
+  std::string failed_topic_;     // Its topic.
   size_t queued_messages_ = 0;
   size_t queued_bytes_ = 0;
   SteadyTime last_sign_{};  // The last report, or when the queue stopped being empty.

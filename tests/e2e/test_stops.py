@@ -2,6 +2,7 @@
 import re
 
 import harness
+from confluent_kafka.admin import ConfigResource
 from harness import wait_until
 
 
@@ -81,3 +82,13 @@ def test_large_record(events):
     events.source.query("INSERT INTO events VALUES (1, 2, repeat('secret', 400000))")
     assert run_until_it_ends(events) == 42
     assert "public.events" in last_line(events) and "secret" not in events.log()
+
+
+def test_record_that_the_broker_finds_too_large(events):
+    """The limit of the topic, which walrelay does not know, names the table and its key columns as well."""
+    after_a_first_run(events)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, events.topic("events"), set_config={"max.message.bytes": "5000"})
+    harness.admin_client().alter_configs([resource])[resource].result()
+    events.source.query("INSERT INTO events SELECT 1, 2, string_agg(md5(n::text), 'secret') FROM generate_series(1, 2000) n")
+    assert run_until_it_ends(events) == 42
+    assert "public.events" in last_line(events) and "client, seq" in last_line(events) and "secret" not in events.log()
