@@ -88,7 +88,8 @@ def test_record_that_the_broker_finds_too_large(events):
     """The limit of the topic, which walrelay does not know, names the table and its key columns as well."""
     after_a_first_run(events)
     resource = ConfigResource(ConfigResource.Type.TOPIC, events.topic("events"), set_config={"max.message.bytes": "5000"})
-    harness.admin_client().alter_configs([resource])[resource].result()
+    client = harness.admin_client()  # It must outlive its futures.
+    client.alter_configs([resource])[resource].result()
     events.source.query("INSERT INTO events SELECT 1, 2, string_agg(md5(n::text), 'secret') FROM generate_series(1, 2000) n")
     assert run_until_it_ends(events) == 42
     assert "public.events" in last_line(events) and "client, seq" in last_line(events) and "secret" not in events.log()
