@@ -2,13 +2,11 @@
 import argparse
 import collections
 import contextlib
-import itertools
 import json
 import multiprocessing
 import os
 import pathlib
 import re
-import select
 import signal
 import statistics
 import subprocess
@@ -22,43 +20,13 @@ from confluent_kafka import KafkaException, TopicPartition
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 import harness  # noqa: E402
-from harness import Pipeline, wait_until  # noqa: E402
+from harness import wait_until  # noqa: E402
+import bench_apply  # noqa: E402
 import bench_debezium  # noqa: E402
-
-LZ4 = {"compression.codec": "lz4"}
-
-
-def table(title, columns, rows):
-    print(f"\n**{title}**\n\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
-    for row in rows:
-        print(f"| {' | '.join(str(value) for value in row)} |", flush=True)
-
-
-def thousand(value):
-    return f"{value / 1000:.1f} k" if value >= 1000 else f"{value:.0f}"
-
-
-pipelines = itertools.count(1)  # A slot's name never comes again: Kafka keeps its position.
-
-
-@contextlib.contextmanager
-def pipeline(name, **options):
-    with tempfile.TemporaryDirectory() as folder, Pipeline(f"bench_{name}{next(pipelines)}", folder, kafka=LZ4, **options) as made:
-        try:
-            yield made
-        except BaseException:
-            made.show_log()
-            raise
-
+from bench_base import (Load, Meter, NARROW, WIDE, drop_slots, insert_at, percentiles, pipeline, prepare_backlog, run_sql,  # noqa: E402
+                        seen_in_target, table, thousand)
 
 # --- Loads ---
-
-Load = collections.namedtuple("Load", "title rows create fill")
-
-
-def run_sql(pipe, sql):
-    pipe.source.query(sql)
-
 
 def run_pgbench(pipe, script, transactions):
     """Many small transactions as fast as they go; they are durable at the checkpoint that follows."""
@@ -70,10 +38,6 @@ def run_pgbench(pipe, script, transactions):
                         "-p", at["port"], "-U", at["user"], pipe.source.name], check=True, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                        env=dict(os.environ, PGPASSWORD=at["password"], PGOPTIONS="-c synchronous_commit=off"))
-
-
-NARROW = "CREATE TABLE load (id bigserial PRIMARY KEY, n int, t text, at timestamptz)"
-WIDE = "CREATE TABLE load (id bigserial PRIMARY KEY, " + ", ".join(f"c{n} text" for n in range(10)) + ")"
 
 
 def narrow_rows(rows):
@@ -108,25 +72,6 @@ class TopicEnd:
             return self.consumer.get_watermark_offsets(self.at, timeout=10)[1]
         except KafkaException:  # not created yet
             return 0
-
-
-class Meter:
-    """CPU and peak memory of a process between its creation and done()."""
-
-    def __init__(self, pid):
-        self.pid = pid
-        self.cpu = self._cpu()
-
-    def _cpu(self):
-        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def cpu_seconds(self):
-        return self._cpu() - self.cpu
-
-    def peak_mb(self):
-        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 # Rows a second from the start of the process, and from the first record on (start-up left out).
@@ -165,18 +110,6 @@ def measure_walrelay(pipe, rows):
     return measure_topic(pipe.topic("load"), rows, lambda: pipe.start("produce").pid, pipe.check_alive)
 
 
-def prepare_backlog(pipe, load, slots=()):
-    """A slot that stands before the load, copies of it for others, then the load."""
-    pipe.source.query(load.create)
-    pipe.start("produce")
-    pipe.wait_streaming()
-    assert pipe.stop()[0] == 0
-    for slot in slots:
-        pipe.source.query("SELECT pg_copy_logical_replication_slot(%s, %s, false)", [pipe.slot, slot])
-    load.fill(pipe)
-    pipe.source.query("CHECKPOINT")
-
-
 def measure_recvlogical(pipe, slot, rows):
     end = pipe.source.value("SELECT pg_current_wal_lsn()")
     at = harness.parts("source")
@@ -190,12 +123,6 @@ def measure_recvlogical(pipe, slot, rows):
     assert process.returncode == 0, "pg_recvlogical failed"
     seconds = time.monotonic() - begun
     return Result(rows / seconds, rows / seconds, (used.ru_utime + used.ru_stime) / rows * 1e6, used.ru_maxrss / 1024, 0.0)
-
-
-def drop_slots(pipe, slots):
-    for slot in slots:
-        wait_until(f"{slot} free", lambda s=slot: not pipe.source.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND active", [s]))
-        pipe.source.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", [slot])
 
 
 # --- Suites ---
@@ -282,42 +209,6 @@ def seen_in_kafka(topic, start, stop, pipe):
             now = time.monotonic_ns()
             seen[int(pattern.search(message.value())[1])] = now
     pipe.send(seen)
-
-
-def seen_in_target(dsn, stop, pipe):
-    """The same for rows that have become visible in the target: a trigger there notifies at the commit."""
-    connection = psycopg2.connect(dsn)
-    connection.autocommit = True
-    connection.cursor().execute("LISTEN seen")
-    seen = {}
-    while not stop.is_set():
-        if select.select([connection], [], [], 0.1)[0]:
-            connection.poll()
-            now = time.monotonic_ns()
-            for notice in connection.notifies:
-                seen[int(notice.payload)] = now
-            connection.notifies.clear()
-    pipe.send(seen)
-
-
-def insert_at(pipe, per_second, seconds):
-    """One-row transactions at a steady rate; {id: when its commit had returned}."""
-    connection, committed = pipe.source.connect(), {}
-    begun = time.monotonic()
-    with connection.cursor() as cursor:
-        for n in range(int(per_second * seconds)):
-            time.sleep(max(0.0, begun + n / per_second - time.monotonic()))
-            cursor.execute("INSERT INTO load (n, t, at) VALUES (%s, 'some text', now()) RETURNING id", [n])
-            committed[cursor.fetchone()[0]] = time.monotonic_ns()
-    connection.close()
-    return committed
-
-
-def percentiles(committed, seen):
-    """p50, p99 and the worst in ms; the first tenth warms up."""
-    identities = sorted(committed)[len(committed) // 10:]
-    waits = sorted(max(0, seen[i] - committed[i]) / 1e6 for i in identities)
-    return [f"{waits[int(len(waits) * part)]:.1f}" for part in (0.5, 0.99)] + [f"{waits[-1]:.1f}"]
 
 
 def watched_inserts(pipe, per_second, seconds):
@@ -423,7 +314,7 @@ def first_event(pipe, command, end):
     return taken
 
 
-SUITES = {"latency": latency, "capture": capture, "endtoend": endtoend, "idle": idle, "coldstart": coldstart}
+SUITES = {"latency": latency, "capture": capture, "endtoend": endtoend, "idle": idle, "coldstart": coldstart, "apply": bench_apply.apply}
 
 
 def machine():
@@ -439,6 +330,7 @@ def main():
     parser.add_argument("--debezium", action="store_true")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=30, help="how long latency is measured")
+    parser.add_argument("--scale", type=float, default=1, help="of the loads of apply; below 1 for a try")
     parser.add_argument("--idle-seconds", type=int, default=60)
     parser.add_argument("suite", nargs="+", choices=[*SUITES, "all"])
     options = parser.parse_args()

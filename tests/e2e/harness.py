@@ -228,7 +228,8 @@ class Pipeline:
     A context manager: on leaving, the process is ended and everything of its own is dropped.
     """
 
-    def __init__(self, name, folder, *, source=None, kafka=None, pipeline=None, lake=True, target=True):
+    def __init__(self, name, folder, *, source=None, kafka=None, pipeline=None, lake=True, target=True,
+                 lake_options=None, target_options=None):
         self.name = f"e2e_{name}_{os.getpid()}"
         self.folder = pathlib.Path(folder)
         self.log_path = self.folder / "walrelay.log"
@@ -240,6 +241,7 @@ class Pipeline:
         self.starts = 0
         self.source_options, self.kafka_options, self.pipeline_options = source or {}, kafka or {}, pipeline or {}
         self.with_lake, self.with_target = lake, target
+        self.lake_options, self.target_options = lake_options or {}, target_options or {}
 
     @property
     def slot(self):
@@ -258,9 +260,9 @@ class Pipeline:
                          "publication.name": self.name, **self.source_options}
         yield "kafka", {"bootstrap.servers": KAFKA, **self.kafka_options}
         if self.with_lake:
-            yield "lake", {"connection": self.lake.dsn}
+            yield "lake", {"connection": self.lake.dsn, **self.lake_options}
         if self.with_target:
-            yield "target", {"connection": self.target.dsn}
+            yield "target", {"connection": self.target.dsn, **self.target_options}
         yield "admin", {"listen": f"127.0.0.1:{self.port}"}
 
     def write_configuration(self):
