@@ -112,6 +112,19 @@ CREATE TABLE IF NOT EXISTS cdc_raw.cdc_events (
   UNIQUE (kafka_topic, kafka_partition, kafka_offset)
 );
 
+-- The schema blocks of the raw events: those of a table's records in one partition from an offset on, until the next
+-- row. NULL where the records have none. An event is read by them as it was in Kafka; see "walrelay rebuild".
+CREATE TABLE IF NOT EXISTS walrelay.schemas (
+  topic        text        NOT NULL,
+  partition    integer     NOT NULL,
+  source_table text        NOT NULL,
+  from_offset  bigint      NOT NULL,
+  key_schema   text,
+  value_schema text,
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (topic, partition, source_table, from_offset)
+);
+
 -- Events by table and operation.
 CREATE OR REPLACE VIEW cdc_raw.cdc_statistics AS
 SELECT source_table,

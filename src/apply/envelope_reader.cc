@@ -102,6 +102,8 @@ absl::StatusOr<const Envelope*> EnvelopeReader::Read(const ConsumedRecord& recor
   Topic& topic = TopicOf(record.topic);
   ASSIGN_OR_RETURN(const Part part, SplitSchema(*record.value, topic.values, false));
   envelope_.row_fields = part.fields;
+  envelope_.value_schema = part.schema;
+  envelope_.value_schema_id = part.schema_id;
   RETURN_IF_ERROR(ReadValue(part));
   ReadKey(record, topic);
   ReadHeaders(record);
@@ -121,6 +123,8 @@ absl::StatusOr<EnvelopeReader::Part> EnvelopeReader::SplitSchema(std::string_vie
     const std::string_view rest = bytes.substr(known.prefix.size());
     if (!rest.ends_with('}')) return NotAnEnvelope("cut short");
     return Part{.payload = rest.substr(0, rest.size() - 1),
+                .schema = bytes.substr(known.schema_begin, known.schema_size),
+                .schema_id = known.id,
                 .fields = known.fields == nullptr ? nullptr : &known.fields};
   }
   const size_t begin = SkipBlanks(bytes, kSchemaStart.size());
@@ -134,7 +138,11 @@ absl::StatusOr<EnvelopeReader::Part> EnvelopeReader::SplitSchema(std::string_vie
   if (at >= bytes.size() || bytes[at] != ':') return NotAnEnvelope("no payload after the schema");
   ASSIGN_OR_RETURN(SharedFields fields, ParseSchema(bytes.substr(begin, end - begin), is_key));
   if (learned.size() >= kMaxLearned) learned.pop_back();
-  learned.insert(learned.begin(), {std::string(bytes.substr(0, at + 1)), std::move(fields)});
+  learned.insert(learned.begin(), {.prefix = std::string(bytes.substr(0, at + 1)),
+                                   .schema_begin = begin,
+                                   .schema_size = end - begin,
+                                   .id = ++last_schema_id_,
+                                   .fields = std::move(fields)});
   return SplitSchema(bytes, learned, is_key);
 }
 
@@ -230,6 +238,8 @@ void EnvelopeReader::ReadKey(const ConsumedRecord& record, Topic& topic) {
   envelope_.key = *key;
   envelope_.key_json = part->payload;
   envelope_.key_fields = part->fields;
+  envelope_.key_schema = part->schema;
+  envelope_.key_schema_id = part->schema_id;
 }
 
 void EnvelopeReader::ReadHeaders(const ConsumedRecord& record) {

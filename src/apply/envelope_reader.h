@@ -50,6 +50,13 @@ struct Envelope {
   // does.
   const SharedFields* row_fields = nullptr;
   const SharedFields* key_fields = nullptr;
+
+  // The schema blocks themselves, within the record, and numbers that say whether they are those of
+  // an earlier record of this reader: equal numbers, equal bytes. Empty and 0 where there is none.
+  std::string_view value_schema;
+  std::string_view key_schema;
+  uint64_t value_schema_id = 0;
+  uint64_t key_schema_id = 0;
 };
 
 class EnvelopeReader {
@@ -59,7 +66,10 @@ class EnvelopeReader {
 
  private:
   struct Learned {
-    std::string prefix;   // {"schema":…,"payload":
+    std::string prefix;       // {"schema":…,"payload":
+    size_t schema_begin = 0;  // Of … in it,
+    size_t schema_size = 0;   // in bytes.
+    uint64_t id = 0;
     SharedFields fields;  // Of the row, or of the key; null when the schema is null or no struct.
   };
   struct Topic {
@@ -68,6 +78,8 @@ class EnvelopeReader {
   };
   struct Part {  // A key or value without its schema.
     std::string_view payload;
+    std::string_view schema = {};
+    uint64_t schema_id = 0;
     const SharedFields* fields = nullptr;
   };
 
@@ -83,6 +95,7 @@ class EnvelopeReader {
   std::unordered_map<std::string, Topic> topics_;
   std::string last_name_;
   Topic* last_ = nullptr;
+  uint64_t last_schema_id_ = 0;
   JsonReader value_reader_;
   JsonReader key_reader_;
   std::string value_copy_;

@@ -120,6 +120,17 @@ CREATE TABLE cdc_raw.cdc_events (
   processed_at    timestamptz NOT NULL DEFAULT now(),
   UNIQUE (kafka_topic, kafka_partition, kafka_offset)
 ))"},
+    {"to_regclass('walrelay.schemas')", R"(
+CREATE TABLE walrelay.schemas (
+  topic        text        NOT NULL,
+  partition    integer     NOT NULL,
+  source_table text        NOT NULL,
+  from_offset  bigint      NOT NULL,
+  key_schema   text,
+  value_schema text,
+  created_at   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (topic, partition, source_table, from_offset)
+))"},
     {"to_regclass('cdc_raw.cdc_statistics')", R"(
 CREATE VIEW cdc_raw.cdc_statistics AS
 SELECT source_table,

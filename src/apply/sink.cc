@@ -184,12 +184,14 @@ void BatchResult::Add(const BatchResult& other) {
 void Sink::State::Clear() {
   mirror.Clear();
   raw.Clear();
+  schemas.Clear();
   dead.Clear();
 }
 
 absl::Status Sink::State::Forget() {
   Clear();
   mirror.Forget();
+  schemas.Forget();
   return ReadParked();
 }
 

@@ -112,6 +112,7 @@ absl::Status Sink::State::ReadRecord(const ConsumedRecord& record, uint32_t inde
   ++result.events_by_table[Cat(envelope.schema, ".", envelope.table)][envelope.op];
   if (options.kind == SinkKind::kLake && options.raw && copies.raw) {
     raw.Add(record, envelope, index);
+    schemas.Add(record, envelope);
   }
   if (!options.mirror || !copies.mirror || envelope.op == 'm') return absl::OkStatus();
   if (!parked.empty() && !copies.although_parked) {
@@ -154,8 +155,8 @@ absl::Status Sink::State::Write(Batch batch, bool commit) {
                         " partition ", record.partition, " offset ", record.offset));
   };
   RETURN_IF_ERROR(mirror.MakePlans());
-  const size_t rows = raw.size() + mirror.rows() + dead.size();
-  const size_t bytes = raw.bytes() + mirror.bytes() + dead.bytes();
+  const size_t rows = raw.size() + schemas.size() + mirror.rows() + dead.size();
+  const size_t bytes = raw.bytes() + schemas.bytes() + mirror.bytes() + dead.bytes();
   if (rows <= kSmallRows && bytes <= kSmallBytes) return WriteTogether(commit, failed);
   return WriteLarge(commit, failed);
 }
@@ -166,6 +167,7 @@ absl::Status Sink::State::WriteTogether(bool commit, RowError failed) {
   StatementQueue queue;
   const bool is_whole = commit && !transaction.is_open();
   if (is_whole) RETURN_IF_ERROR(QueueProgress(queue));
+  RETURN_IF_ERROR(schemas.Queue(prepared, queue));
   RETURN_IF_ERROR(raw.Queue(prepared, queue));
   RETURN_IF_ERROR(mirror.Queue(queue));
   RETURN_IF_ERROR(dead.Queue(prepared, queue));
@@ -184,6 +186,7 @@ absl::Status Sink::State::WriteLarge(bool commit, RowError failed) {
   CrashPoint("sink-raw-copied");
   RETURN_IF_ERROR(mirror.Write(failed));
   StatementQueue queue;
+  RETURN_IF_ERROR(schemas.Queue(prepared, queue));
   RETURN_IF_ERROR(dead.Queue(prepared, queue));
   RETURN_IF_ERROR(queue.Run(connection, failed));
   if (!commit) return absl::OkStatus();

@@ -21,6 +21,7 @@
 #include "apply/placeholder.h"
 #include "apply/progress.h"
 #include "apply/raw_events.h"
+#include "apply/schema_versions.h"
 #include "apply/sink.h"
 #include "apply/statement_queue.h"
 
@@ -38,6 +39,7 @@ struct Sink::State {
   PreparedStatements prepared;
   Mirror mirror;
   RawEvents raw;
+  SchemaVersions schemas;  // Of the raw events.
   DeadLetters dead;
   ParkedTables parked_tables;
   std::map<std::string, ParkedTable, std::less<>> parked_topics;
