@@ -194,6 +194,20 @@ class Wait:
         return WAIT_LINE
 
 
+def with_waits(steps):
+    """The steps with a Wait before each that has DDL."""
+    made = []
+    for step in steps:
+        if has_ddl(step) and made and not isinstance(made[-1], Wait):
+            made.append(Wait())
+        made.append(step)
+    return tuple(made)
+
+
+def has_ddl(step):
+    return any(map(has_ddl, step.steps)) if isinstance(step, Transaction) else isinstance(step, Sql) and step.ddl
+
+
 def where(statement):
     return f" WHERE {quote(statement.id_column)} IN ({', '.join(map(str, statement.ids))})" if statement.ids else ""
 

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -88,13 +88,24 @@ class Broker:
         """The end offset; 0 where there is no such topic."""
         if topic not in self.known:  # The client would believe for a while that there is none.
             self.known.update(self.watcher.list_topics(timeout=30).topics)
-        return self.watcher.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)[1] if topic in self.known else 0
+        return self.end_by(self.watcher, topic, partition) if topic in self.known else 0
+
+    @staticmethod
+    def end_by(consumer, topic, partition):
+        found = []
+
+        def asked():
+            with contextlib.suppress(KafkaException):  # A topic of this moment: its leader is not known everywhere.
+                found.append(consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1])
+            return found
+        wait_until(f"the end of {topic}", asked)
+        return found[0]
 
     def read(self, topics):
         """[(topic, partition, messages)], each partition from its start to its present end."""
         consumer = self.consumer()
         try:
-            ends = {(t, p): consumer.get_watermark_offsets(TopicPartition(t, p), timeout=20)[1] for t, parts in topics.items() for p in parts}
+            ends = {(t, p): self.end_by(consumer, t, p) for t, parts in topics.items() for p in parts}
             found = {key: [] for key in ends}
             missing = {key for key, end in ends.items() if end}
             consumer.assign([TopicPartition(topic, partition, 0) for topic, partition in missing])

@@ -2,7 +2,7 @@
 import dataclasses
 import time
 
-from case import Sql, Transaction, Wait
+from case import Sql, Transaction, Wait, with_waits
 
 
 def kind(difference):
@@ -18,7 +18,8 @@ def smallest(case, difference, play, seconds=420):
     best = [case, difference]
 
     def attempt(candidate):
-        if candidate is None or candidate == best[0] or time.monotonic() > deadline:
+        candidate = dataclasses.replace(candidate, stream=with_waits(candidate.stream))  # without them, chance would differ
+        if candidate == best[0] or time.monotonic() > deadline:
             return False
         outcome = play(candidate)
         if outcome.difference and not outcome.refused and kind(outcome.difference) == kind(difference):

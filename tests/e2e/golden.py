@@ -56,11 +56,11 @@ class Cluster:
                 for topic, partitions in names.items() for partition in partitions}
 
     def end(self, topic, partition):
-        """(end,), or None where the client still believes in a topic of this name that an earlier case had, with fewer partitions."""
+        """(end,), or None where the client still believes in a topic of this name that an earlier case had, or no leader is known yet."""
         try:
             return (self.consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1],)
         except KafkaException as error:
-            if error.args[0].code() not in (KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC):
+            if error.args[0].code() not in (KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.NOT_LEADER_FOR_PARTITION):
                 raise
             self.consumer.list_topics(timeout=20)
             return None

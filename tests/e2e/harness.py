@@ -28,7 +28,7 @@ import urllib.request
 import psycopg2
 import psycopg2.extensions
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -142,8 +142,12 @@ def topics(prefix):
 def end_offsets(names):
     """{(topic, partition): end offset} of the topics given as topics() gives them."""
     consumer = new_consumer()
+
+    def end(topic, partition):
+        with contextlib.suppress(KafkaException):  # A topic of this moment: its leader is not known everywhere.
+            return [consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1]]
     try:
-        return {(topic, partition): consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1]
+        return {(topic, partition): wait_until(f"the end of {topic}", lambda t=topic, p=partition: end(t, p), 60)[0]
                 for topic, partitions in names.items() for partition in partitions}
     finally:
         consumer.close()
