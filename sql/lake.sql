@@ -125,6 +125,17 @@ CREATE TABLE IF NOT EXISTS walrelay.schemas (
   PRIMARY KEY (topic, partition, source_table, from_offset)
 );
 
+-- Raw events that were there before the progress came to their records: a consumer before us wrote them, or the progress
+-- was set back. They are not written again. Runs of offsets, the end not included.
+CREATE TABLE IF NOT EXISTS walrelay.stored_events (
+  pipeline     text    NOT NULL,
+  topic        text    NOT NULL,
+  partition    integer NOT NULL,
+  first_offset bigint  NOT NULL,
+  end_offset   bigint  NOT NULL,
+  PRIMARY KEY (pipeline, topic, partition, first_offset)
+);
+
 -- Events by table and operation.
 CREATE OR REPLACE VIEW cdc_raw.cdc_statistics AS
 SELECT source_table,

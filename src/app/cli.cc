@@ -10,6 +10,7 @@
 #include "app/commands/position_transfer.h"
 #include "app/commands/publication_commands.h"
 #include "app/commands/slot_commands.h"
+#include "app/commands/takeover_commands.h"
 #include "app/exit_code.h"
 #include "app/option_table.h"
 #include "app/version.h"
@@ -123,6 +124,7 @@ class CommandLine {
     const auto add = [this](const std::string& name, const std::string& what, Stages stages) {
       return Add(app_, name, what, [this, stages](const Config& config) {
         if (auto status = CheckComplete(config, stages); !status.ok()) return status;
+        if (consent_.dry_run) return PlanApplyCommand(config, console_, json_);
         return run_(config, stages);
       });
     };
@@ -130,6 +132,9 @@ class CommandLine {
         Stages::kAll);
     add("produce", "capture only: PostgreSQL to Kafka", Stages::kCapture);
     CLI::App* apply = add("apply", "apply only: Kafka to lake and target", Stages::kApply);
+    apply->add_flag("--dry-run", consent_.dry_run,
+                    "only say where it would begin in each partition, and why");
+    AddJson(apply);
     const auto add_sink = [this](CLI::App* command) {
       command->add_option("--sink", name_, "lake or target; else both")->type_name("SINK");
     };

@@ -124,6 +124,7 @@ absl::Status FillPipeline(const Merged& merged, Config& config) {
       reader.Enum("delivery") == "at-least-once" ? Delivery::kAtLeastOnce : Delivery::kExactlyOnce;
   config.pipeline.accept_topic_mismatch = reader.Enum("topic.mismatch") == "accept";
   config.pipeline.offset_storage_topic = reader.Text("offset.storage.topic");
+  config.pipeline.takeover_group = reader.Text("takeover.group.id");
   config.pipeline.offset_flush_interval = reader.Millis("offset.flush.interval.ms");
 
   const auto source_name = OptionReader(Section::kSource, config.source).Given("name");

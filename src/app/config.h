@@ -38,6 +38,7 @@ struct PipelineSettings {
   std::string offset_storage_topic =
       "connect_offsets";  // Where Debezium's own offset record is written.
   std::chrono::milliseconds offset_flush_interval{60'000};
+  std::string takeover_group = "cdc-python-consumer";  // Who wrote the sinks before; empty: nobody.
 };
 
 struct SinkSettings {

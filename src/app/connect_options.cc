@@ -148,6 +148,9 @@ constexpr Option kPipeline[] = {
      "what to do where a topic does not hold what we have written; accept: go on behind it"},
     {Section::kPipeline, "offset.storage.topic", kText, "connect_offsets", '-', kHonoured, "",
      "Connect's topic for Debezium's own offset record"},
+    {Section::kPipeline, "takeover.group.id", kText, "cdc-python-consumer", '-', kHonoured, "",
+     "consumer group of the program that wrote lake and target before: each partition goes on where "
+     "it has stopped; empty: there was none"},
     {Section::kPipeline, "offset.flush.interval.ms", kMillis, "60000", '-', kHonoured, "1..",
      "how often that record is written"},
 };

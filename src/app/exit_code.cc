@@ -68,6 +68,8 @@ constexpr std::array kTable = {
                  "somebody else moved the sink's progress, or two tables meet in one"},
     ExitCodeText{ExitCode::kSinkRefused, "sink-refused",
                  "the lake or target database refused a row or a table"},
+    ExitCodeText{ExitCode::kSinkInUse, "sink-in-use",
+                 "somebody else still writes the sink: the consumer to take over from, or walrelay"},
 };
 
 absl::StatusCode StatusCodeFor(ExitCode code) {
@@ -106,6 +108,7 @@ absl::StatusCode StatusCodeFor(ExitCode code) {
     case ExitCode::kOptionsChanged:
     case ExitCode::kSinkConflict:
     case ExitCode::kSinkRefused:
+    case ExitCode::kSinkInUse:
       return absl::StatusCode::kFailedPrecondition;
   }
   return absl::StatusCode::kInternal;

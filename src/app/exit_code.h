@@ -48,6 +48,7 @@ enum class ExitCode : int {
   kSinkUnreachable = 60,       // Commands that run once only.
   kSinkConflict = 61,  // Somebody else moved its progress, or two source tables meet in one.
   kSinkRefused = 62,   // The sink's database refused a row or a change of its tables.
+  kSinkInUse = 63,     // Somebody else still writes it: the consumer that we take over from, or us.
 };
 
 struct ExitCodeText {

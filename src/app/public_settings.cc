@@ -77,6 +77,7 @@ Settings PublicSettings(const Config& config) {
   add(Section::kPipeline, "topic.mismatch",
       config.pipeline.accept_topic_mismatch ? "accept" : "stop");
   add(Section::kPipeline, "offset.storage.topic", config.pipeline.offset_storage_topic);
+  add(Section::kPipeline, "takeover.group.id", config.pipeline.takeover_group);
   add(Section::kPipeline, "offset.flush.interval.ms",
       std::to_string(config.pipeline.offset_flush_interval.count()));
   for (const auto& [key, value] : config.source) add(Section::kSource, key, value);

@@ -1,6 +1,7 @@
 #include "app/sink_worker.h"
 
 #include "app/exit_code.h"
+#include "app/takeover.h"
 #include "apply/conflict.h"
 #include "base/log.h"
 
@@ -68,6 +69,7 @@ absl::Status SinkWorker::AssignNewTopics() {
     }
   }
   if (added.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(TakeOver(added));
   RETURN_IF_ERROR(consumer_->Add(added));
   for (const auto& [partition, next] : added) {
     log::Info(options_.stage, ": reading ", partition.topic, "[", partition.partition,
@@ -75,6 +77,29 @@ absl::Status SinkWorker::AssignNewTopics() {
   }
   assigned_.insert(added.begin(), added.end());
   counters_.partitions = assigned_.size();
+  return absl::OkStatus();
+}
+
+// A consumer that wrote this sink before may have come further than we have.
+absl::Status SinkWorker::TakeOver(std::map<TopicPartition, int64_t>& added) {
+  if (options_.takeover_group.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Offsets committed, ReadPredecessor(options_.kafka, options_.takeover_group,
+                                                            options_.is_data_topic));
+  std::vector<TopicPartition> partitions;
+  for (const auto& [partition, next] : added) partitions.push_back(partition);
+  ASSIGN_OR_RETURN(const auto candidates,
+                   PartitionsToTake(*topics_, partitions, progress_, committed));
+  ASSIGN_OR_RETURN(const auto taken, sink_->TakeOver(candidates));
+  if (taken.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(progress_, sink_->LoadProgress());
+  for (const apply::TakenPartition& one : taken) {
+    added[one.partition] = progress_[one.partition];
+    log::Info(options_.stage, ": taking over ", one.partition.topic, "[", one.partition.partition,
+              "] from the consumer group ", options_.takeover_group, " at offset ", one.from,
+              one.stored == 0 ? ""
+                              : Cat("; the raw events of ", one.stored,
+                                    " records from there on are there and stay as they are"));
+  }
   return absl::OkStatus();
 }
 

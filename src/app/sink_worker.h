@@ -31,6 +31,7 @@ struct SinkWorkerOptions {
   std::string stage;  // "lake", "target".
   std::string group;  // Kafka's group, for dashboards.
   kafka::ClientOptions kafka;
+  std::string takeover_group;  // Of the consumer that wrote this sink before; empty: none.
   apply::SinkOptions sink;
   std::function<bool(const std::string& topic)> is_data_topic;
   size_t batch_records = 10'000;
@@ -48,6 +49,7 @@ class SinkWorker {
  private:
   absl::Status RunSession();
   absl::Status AssignNewTopics();
+  absl::Status TakeOver(std::map<TopicPartition, int64_t>& added);
   absl::Status CheckTopics();
   absl::Status Attend();
   absl::Status PauseParked();

@@ -87,6 +87,7 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
   options.stage = lake ? "lake" : "target";
   options.group = Cat("walrelay-", config.pipeline.name, "-", options.stage);
   options.kafka = config.kafka;
+  options.takeover_group = config.pipeline.takeover_group;
   options.is_data_topic = DataTopics(envelope);
   options.sink.kind = kind;
   options.sink.pipeline = config.pipeline.name;

@@ -131,6 +131,15 @@ CREATE TABLE walrelay.schemas (
   created_at   timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (topic, partition, source_table, from_offset)
 ))"},
+    {"to_regclass('walrelay.stored_events')", R"(
+CREATE TABLE walrelay.stored_events (
+  pipeline     text    NOT NULL,
+  topic        text    NOT NULL,
+  partition    integer NOT NULL,
+  first_offset bigint  NOT NULL,
+  end_offset   bigint  NOT NULL,
+  PRIMARY KEY (pipeline, topic, partition, first_offset)
+))"},
     {"to_regclass('cdc_raw.cdc_statistics')", R"(
 CREATE VIEW cdc_raw.cdc_statistics AS
 SELECT source_table,

@@ -56,6 +56,12 @@ absl::Status ProgressTable::Lock(pg::Connection& connection) const {
                                     holder.text(0, 2)));
 }
 
+absl::StatusOr<bool> ProgressTable::Exists(pg::Connection& connection) {
+  ASSIGN_OR_RETURN(const pg::Result found,
+                   connection.Query("SELECT to_regclass('walrelay.progress') IS NOT NULL"));
+  return found.is_true(0, 0);
+}
+
 absl::StatusOr<std::map<TopicPartition, PartitionProgress>> ProgressTable::Load(
     pg::Connection& connection) const {
   const pg::Parameter parameters[] = {pipeline_, sink_};

@@ -38,6 +38,8 @@ class ProgressTable {
 
   // Session-level lock; Unavailable names the session that holds it.
   absl::Status Lock(pg::Connection& connection) const;
+  // Whether there is such a table: a database that no sink has used has none.
+  static absl::StatusOr<bool> Exists(pg::Connection& connection);
   // Waits for transactions that are still moving it.
   absl::StatusOr<std::map<TopicPartition, PartitionProgress>> Load(
       pg::Connection& connection) const;

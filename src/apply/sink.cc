@@ -62,6 +62,7 @@ Sink::State::State(SinkOptions given, pg::Connection opened, Placeholder placeho
       prepared(connection),
       mirror(connection, options, std::move(placeholder), transaction, prepared),
       dead(options.pipeline, std::string(SinkName(options.kind))),
+      takeover(connection, options.pipeline, options.kind),
       parked_tables(connection, options.pipeline, std::string(SinkName(options.kind))),
       letters(connection, options.pipeline, std::string(SinkName(options.kind))),
       letter_rate(options.dead_letters_per_minute) {}
@@ -84,6 +85,7 @@ absl::StatusOr<std::unique_ptr<Sink>> Sink::Open(SinkOptions options) {
   if (state->options.exclusive) RETURN_IF_ERROR(state->progress_table.Lock(state->connection));
   std::unique_ptr<Sink> sink(new Sink(std::move(state)));
   RETURN_IF_ERROR(sink->LoadProgress().status());
+  ASSIGN_OR_RETURN(sink->state_->stored_events, sink->state_->takeover.Load());
   RETURN_IF_ERROR(sink->state_->parked_tables.Resume().status());
   RETURN_IF_ERROR(sink->state_->ReadParkedTables());
   RETURN_IF_ERROR(sink->state_->ReadParked());
@@ -100,6 +102,15 @@ absl::StatusOr<std::map<TopicPartition, int64_t>> Sink::LoadProgress() {
   for (const auto& [partition, progress] : state_->progress)
     offsets[partition] = progress.next_offset;
   return offsets;
+}
+
+absl::StatusOr<std::vector<TakenPartition>> Sink::TakeOver(
+    std::span<const PartitionToTake> partitions) {
+  ASSIGN_OR_RETURN(std::vector<TakenPartition> taken, state_->takeover.Take(partitions));
+  state_->connection.set_limit(state_->options.statement_limit);
+  RETURN_IF_ERROR(LoadProgress().status());
+  ASSIGN_OR_RETURN(state_->stored_events, state_->takeover.Load());
+  return taken;
 }
 
 std::string_view Sink::LastFingerprint(const TopicPartition& partition) const {
@@ -162,7 +173,10 @@ absl::StatusOr<BatchResult> Sink::State::ApplyWhole(Batch batch) {
 void Sink::State::Committed(std::vector<ProgressStep>& steps, const BatchResult& result) {
   CrashPoint("sink-committed");
   moves.clear();
-  for (ProgressStep& step : steps) progress[step.partition] = std::move(step.next);
+  for (ProgressStep& step : steps) {
+    if (!stored_events.empty()) stored_events.Passed(step.partition, step.next.next_offset);
+    progress[step.partition] = std::move(step.next);
+  }
   letter_rate.Add(result.refused, std::chrono::steady_clock::now());
   Clear();
 }

@@ -27,6 +27,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "apply/schemaless_format.h"
 #include "apply/source_table.h"
@@ -86,6 +87,21 @@ struct BatchResult {
   void Add(const BatchResult& other);
 };
 
+// A partition that may be taken over from the consumer that wrote this sink before (takeover.h).
+struct PartitionToTake {
+  TopicPartition partition;
+  std::optional<int64_t> committed;  // The offset that its group reads next; nullopt: unknown.
+  std::optional<int64_t> progress;   // The offset that we apply next; nullopt: it was never read.
+  int64_t oldest = 0;                // In Kafka.
+  int64_t end = 0;
+};
+
+struct TakenPartition {
+  TopicPartition partition;
+  int64_t from = 0;    // The offset that is applied next.
+  int64_t stored = 0;  // From there on: records whose raw event is there already.
+};
+
 class Sink {
  public:
   // Connects, prepares schemas, views and the progress table, and takes the lock. Unavailable when
@@ -96,6 +112,11 @@ class Sink {
   // The next offset of each partition that was ever applied. Waits for a transaction in doubt to
   // end.
   absl::StatusOr<std::map<TopicPartition, int64_t>> LoadProgress();
+
+  // Moves the progress to where another consumer has stopped, and has the raw events that it wrote
+  // from there on left out. Partitions without anything to take over are left out.
+  absl::StatusOr<std::vector<TakenPartition>> TakeOver(
+      std::span<const PartitionToTake> partitions);
 
   // Applies records, of each partition in the order of its offsets, in one transaction. What was
   // applied before is dropped; give the last such record of each partition once after opening, and

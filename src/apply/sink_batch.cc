@@ -110,7 +110,7 @@ absl::Status Sink::State::ReadRecord(const ConsumedRecord& record, uint32_t inde
   ++result.events;
   result.newest_source_ts_us = std::max(result.newest_source_ts_us, envelope.source_ts_us);
   ++result.events_by_table[Cat(envelope.schema, ".", envelope.table)][envelope.op];
-  if (options.kind == SinkKind::kLake && options.raw && copies.raw) {
+  if (options.kind == SinkKind::kLake && options.raw && copies.raw && !IsStored(record)) {
     raw.Add(record, envelope, index);
     schemas.Add(record, envelope);
   }

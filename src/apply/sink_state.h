@@ -24,6 +24,7 @@
 #include "apply/schema_versions.h"
 #include "apply/sink.h"
 #include "apply/statement_queue.h"
+#include "apply/takeover.h"
 
 namespace walrelay::apply {
 
@@ -41,6 +42,8 @@ struct Sink::State {
   RawEvents raw;
   SchemaVersions schemas;  // Of the raw events.
   DeadLetters dead;
+  Takeover takeover;
+  StoredEvents stored_events;
   ParkedTables parked_tables;
   std::map<std::string, ParkedTable, std::less<>> parked_topics;
   LetterStore letters;
@@ -72,6 +75,11 @@ struct Sink::State {
   };
   absl::Status ReadRecord(const ConsumedRecord& record, uint32_t index, const Copies& copies,
                           BatchResult& result);
+  // Whether its raw event was there before us.
+  bool IsStored(const ConsumedRecord& record) const {
+    return !stored_events.empty() &&
+           stored_events.Contains({std::string(record.topic), record.partition}, record.offset);
+  }
   RowId RowOf(const ConsumedRecord& record, const Envelope& envelope) const;
   absl::Status ReleaseTruncated(const Envelope& envelope);
 
