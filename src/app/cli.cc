@@ -9,6 +9,7 @@
 #include "app/commands/position_commands.h"
 #include "app/commands/position_transfer.h"
 #include "app/commands/publication_commands.h"
+#include "app/commands/rewind_commands.h"
 #include "app/commands/slot_commands.h"
 #include "app/commands/takeover_commands.h"
 #include "app/exit_code.h"
@@ -329,6 +330,8 @@ class CommandLine {
     AddConsent(in);
     in->footer("Example: walrelay position import offsets.dat --dry-run, then --yes");
 
+    AddRewindCommand(*position);
+
     CLI::App* config_group = AddGroup("config", "the configuration");
     CLI::App* check =
         Add(*config_group, "check", "read it, check every option, show what is in force",
@@ -349,6 +352,36 @@ class CommandLine {
       needs_config_ = false;
       action_ = [this](const Config&) { return ShowVersion(console_, json_); };
     });
+  }
+
+  void AddRewindCommand(CLI::App& position) {
+    CLI::App* rewind =
+        Add(position, "rewind",
+            "move the capture's position, or set a sink back; says first what comes again",
+            [this](const Config& config) {
+              if (name_.empty()) return RewindCaptureCommand(config, console_, to_, consent_);
+              return RewindSinkCommand(config, console_,
+                                       {.sink = name_,
+                                        .topic = topic_,
+                                        .partition = partition_,
+                                        .to = to_,
+                                        .consent = consent_});
+            });
+    rewind
+        ->add_option("--to", to_,
+                     "where to: an LSN; of a sink an offset, or a time; earliest: as far back as "
+                     "slot or topic reach")
+        ->type_name("LSN|OFFSET|TIME|earliest")
+        ->required();
+    CLI::Option* sink =
+        rewind->add_option("--sink", name_, "lake or target; else the capture")->type_name("SINK");
+    rewind->add_option("--topic", topic_, "of a sink: this topic only")->needs(sink);
+    rewind->add_option("--partition", partition_, "of a sink: this partition only")->needs(sink);
+    AddConsent(rewind);
+    rewind->footer(
+        "Examples: walrelay position rewind --to earliest --dry-run\n"
+        "          walrelay position rewind --sink target --topic cdc.public.orders "
+        "--to 2026-01-31T12:00:00Z --yes");
   }
 
   // What must be said even of a configuration that cannot be used.
@@ -392,6 +425,8 @@ class CommandLine {
   std::string to_;
   std::string mode_;
   std::vector<std::string> tables_;
+  std::string topic_;
+  std::optional<int32_t> partition_;
   std::optional<int64_t> id_;
   bool all_ = false;
 };

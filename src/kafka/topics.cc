@@ -147,4 +147,14 @@ absl::StatusOr<std::map<TopicPartition, int64_t>> Topics::BeginOffsets(
   return FetchOffsets(client_, partitions, RD_KAFKA_OFFSET_BEGINNING, limit);
 }
 
+absl::StatusOr<std::map<TopicPartition, int64_t>> Topics::OffsetsAt(
+    const std::vector<TopicPartition>& partitions, int64_t unix_ms, milliseconds limit) {
+  ASSIGN_OR_RETURN(auto offsets, FetchOffsets(client_, partitions, unix_ms, limit));
+  ASSIGN_OR_RETURN(const auto ends, EndOffsets(partitions, limit));
+  for (auto& [partition, offset] : offsets) {
+    if (offset < 0) offset = ends.at(partition);
+  }
+  return offsets;
+}
+
 }  // namespace walrelay::kafka

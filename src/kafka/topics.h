@@ -61,6 +61,11 @@ class Topics {
   absl::StatusOr<std::map<TopicPartition, int64_t>> BeginOffsets(
       const std::vector<TopicPartition>& partitions, std::chrono::milliseconds limit = kLimit);
 
+  // Of the oldest record written at that time or later; the end where there is none.
+  absl::StatusOr<std::map<TopicPartition, int64_t>> OffsetsAt(
+      const std::vector<TopicPartition>& partitions, int64_t unix_ms,
+      std::chrono::milliseconds limit = kLimit);
+
  private:
   explicit Topics(Client client) : client_(std::move(client)) {}
 

@@ -27,30 +27,6 @@ std::string OffsetKey(const Config& config) {
   return envelope::ConnectOffsetKey(config.pipeline.name, TopicPrefix(config));
 }
 
-absl::Status KafkaError(absl::Status status) {
-  const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-  return WithExitCode(std::move(status),
-                      unreachable ? ExitCode::kKafkaUnreachable : ExitCode::kKafkaRefused);
-}
-
-absl::StatusOr<std::unique_ptr<KafkaLink>> OpenLink(const Config& config,
-                                                    admin::CaptureCounters& counters) {
-  if (config.pipeline.offset_storage_topic.empty()) {
-    return absl::InvalidArgumentError(
-        "pipeline.offset.storage.topic is empty: there is no place for Debezium's offset");
-  }
-  ASSIGN_OR_RETURN(CaptureSettings settings, MakeCaptureSettings(config));
-  auto link = KafkaLink::Open({.client = settings.kafka,
-                               .slot = settings.source.slot,
-                               .topic_rules = settings.topic_rules,
-                               .connect_topic = settings.offset_topic,
-                               .connect_key = OffsetKey(config),
-                               .options_hash = settings.options_hash},
-                              counters);
-  if (!link.ok()) return KafkaError(link.status());
-  return link;
-}
-
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
@@ -111,14 +87,44 @@ absl::Status WriteFile(const std::string& path, std::string_view bytes) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<KafkaLink>> OpenOffsetLink(const Config& config,
+                                                          admin::CaptureCounters& counters) {
+  if (config.pipeline.offset_storage_topic.empty()) {
+    return absl::InvalidArgumentError(
+        "pipeline.offset.storage.topic is empty: there is no place for Debezium's offset");
+  }
+  return OpenPositionLink(config, counters);
+}
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<KafkaLink>> OpenPositionLink(const Config& config,
+                                                            admin::CaptureCounters& counters) {
+  ASSIGN_OR_RETURN(CaptureSettings settings, MakeCaptureSettings(config));
+  auto link = KafkaLink::Open({.client = settings.kafka,
+                               .slot = settings.source.slot,
+                               .topic_rules = settings.topic_rules,
+                               .connect_topic = settings.offset_topic,
+                               .connect_key = OffsetKey(config),
+                               .options_hash = settings.options_hash,
+                               .exactly_once = settings.exactly_once},
+                              counters);
+  if (!link.ok()) return PositionError(link.status());
+  return link;
+}
+
+absl::Status PositionError(absl::Status status) {
+  const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return WithExitCode(std::move(status),
+                      unreachable ? ExitCode::kKafkaUnreachable : ExitCode::kKafkaRefused);
+}
 
 absl::Status ExportPositionCommand(const Config& config, Console& console, const std::string& file,
                                    const Consent& consent) {
   admin::CaptureCounters counters;
-  ASSIGN_OR_RETURN(const auto link, OpenLink(config, counters));
+  ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, counters));
   const auto record = link->ReadConnectRecord();
-  if (!record.ok()) return KafkaError(record.status());
+  if (!record.ok()) return PositionError(record.status());
   if (!*record) {
     return ExitError(ExitCode::kPositionMismatch,
                      Cat("topic ", config.pipeline.offset_storage_topic, " has no offset under ",
@@ -177,9 +183,9 @@ absl::Status ImportPositionCommand(const Config& config, Console& console, const
                      ". The next start goes on from there, whatever our own position says.")));
   if (!proceed) return absl::OkStatus();
   admin::CaptureCounters counters;
-  ASSIGN_OR_RETURN(const auto link, OpenLink(config, counters));
+  ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, counters));
   if (auto status = link->WriteConnectRecordNow(*value); !status.ok())
-    return KafkaError(std::move(status));
+    return PositionError(std::move(status));
   console.out << Cat("Imported the offset of ", file, "\n");
   return absl::OkStatus();
 }
