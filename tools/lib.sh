@@ -41,7 +41,7 @@ die() { say "error: $*"; exit 1; }
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libabsl-dev libgtest-dev libgmock-dev libbenchmark-dev libboost1.81-dev
   libcli11-dev libtomlplusplus-dev libpcre2-dev libpq-dev libspdlog-dev libssl-dev librdkafka-dev libxxhash-dev libyaml-cpp-dev rapidjson-dev
   prometheus-cpp-dev)
-RUN_PACKAGES=(postgresql-15 openjdk-17-jre-headless maven curl jq kcat procps python3 python3-psycopg2
+RUN_PACKAGES=(postgresql-15 openjdk-17-jre-headless maven curl jq kcat procps unzip xz-utils python3 python3-psycopg2
   python3-confluent-kafka python3-pytest)
 
 as_root() {
@@ -115,6 +115,24 @@ bring_debezium() {
   plugin=$STACK_CACHE/plugins-$version/debezium-connector-postgres
   bring_jars "$plugin" io.debezium:debezium-connector-postgres:$version
   rm -f "$plugin"/{connect-api,kafka-clients,lz4,snappy,zstd,slf4j}*.jar  # Connect's own are used.
+}
+
+# bring_postgres MAJOR: prints the folder of that version's initdb, pg_ctl and postgres. Debian's own is taken where it is
+# 15; others come from Maven Central, and are unpacked where the user postgres can reach them.
+bring_postgres() {
+  local -A full=([14]=14.18.0 [16]=16.9.0 [17]=17.5.0 [18]=18.0.0)
+  local arch=amd64 jar=$STACK_CACHE/postgres-$1 folder=$STACK_STATE/postgres-$1
+  [ "$1" = 15 ] && { echo "$PGBIN"; return; }
+  [ "$(uname -m)" = aarch64 ] && arch=arm64v8
+  bring_jars "$jar" "io.zonky.test.postgres:embedded-postgres-binaries-linux-$arch:${full[$1]}"
+  if [ ! -d "$folder" ]; then
+    rm -rf "$folder.part"
+    mkdir -p "$folder.part"
+    unzip -p "$jar"/embedded-postgres*.jar '*.txz' | tar -xJ -C "$folder.part"
+    chmod -R a+rX "$folder.part"
+    mv "$folder.part" "$folder"
+  fi
+  echo "$folder/bin"
 }
 
 # --- One PostgreSQL cluster ---

@@ -177,12 +177,41 @@ std::string TargetSession(std::string_view jdbc) {
   return "";
 }
 
+// "db1:5433,db2": several hosts, each with a port of its own where it has one, as pgjdbc takes them.
+// libpq wants two lists. Only the primary can be captured: the others are passed over.
+void SetHosts(pg::ConnectionOptions& connection, const std::string& text, const std::string& port) {
+  if (text.find(',') == std::string::npos) {
+    SetIfGiven(connection, "host", text);
+    connection.Set("port", port);
+    return;
+  }
+  std::string hosts;
+  std::string ports;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    std::string_view host = std::string_view(text).substr(begin, end - begin);
+    std::string_view its_port = port;
+    const size_t colon = host.rfind(':');
+    const bool is_bare_ipv6 = colon != host.find(':') && !host.starts_with('[');
+    if (colon != host.npos && !is_bare_ipv6 && host.find(']', colon) == host.npos) {
+      its_port = host.substr(colon + 1);
+      host = host.substr(0, colon);
+    }
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    hosts += Cat(begin == 0 ? "" : ",", host);
+    ports += Cat(begin == 0 ? "" : ",", its_port);
+    begin = end + 1;
+  }
+  connection.Set("host", hosts);
+  connection.Set("port", ports);
+  connection.Set("target_session_attrs", "primary");
+}
+
 // libpq understands Debezium's values as they are: both follow PostgreSQL's names.
 pg::ConnectionOptions Connection(const Config& config) {
   const OptionReader source = Source(config);
   pg::ConnectionOptions connection;
-  SetIfGiven(connection, "host", source.Text("database.hostname"));
-  connection.Set("port", source.Text("database.port"));
+  SetHosts(connection, source.Text("database.hostname"), source.Text("database.port"));
   SetIfGiven(connection, "user", source.Text("database.user"));
   SetIfGiven(connection, "password", source.Text("database.password"));
   SetIfGiven(connection, "dbname", source.Text("database.dbname"));

@@ -15,7 +15,8 @@ constexpr std::string_view kNotBuilt = "not built yet; remove it";
 
 constexpr Option kConnection[] = {
     {S, "database.hostname", kText, "", 'A', kHonoured, "",
-     "host of the source server; required to capture"},
+     "host of the source server, or several (db1,db2:5433), of which the primary is taken; required "
+     "to capture"},
     {S, "database.port", kNumber, "5432", 'A', kHonoured, "1..65535", "its port"},
     {S, "database.user", kText, "", 'A', kHonoured, "",
      "role with REPLICATION; required to capture"},

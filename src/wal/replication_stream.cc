@@ -18,9 +18,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// object_not_in_prerequisite_state; as a warning it says "skipped loading publication" (18:
-// pgoutput.c, LoadPublications).
+// object_not_in_prerequisite_state; as a warning of this file it says "skipped loading publication"
+// (18: LoadPublications). Others have the same code, as that a standby of synchronized_standby_slots
+// is away (17: slot.c), for which the server waits.
 constexpr std::string_view kSkippedPublication = "55000";
+constexpr std::string_view kSkippedPublicationFile = "pgoutput.c";
 // CopyData's own tag and length.
 constexpr size_t kCopyDataHeader = 5;
 
@@ -82,12 +84,17 @@ absl::StatusOr<std::string> StartCommand(const StartOptions& options, int server
   return command + ")";
 }
 
-// Keeps the warning that changes are being left out. Its text is in the server's language; the code
-// is not.
+// Keeps the warning that changes are being left out. Its text is in the server's language; code and
+// place are not.
 void KeepWarning(void* kept, const PGresult* notice) {
-  const char* state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+  const auto field = [&](int code) {
+    const char* text = PQresultErrorField(notice, code);
+    return std::string_view(text == nullptr ? "" : text);
+  };
   auto* warning = static_cast<absl::Status*>(kept);
-  if (state == nullptr || std::string_view(state) != kSkippedPublication || !warning->ok()) return;
+  const bool skipped = field(PG_DIAG_SQLSTATE) == kSkippedPublication &&
+                       field(PG_DIAG_SOURCE_FILE).ends_with(kSkippedPublicationFile);
+  if (!skipped || !warning->ok()) return;
   *warning = pg::ResultError(notice, "the server leaves changes out");
 }
 
