@@ -67,6 +67,24 @@ CREATE TABLE IF NOT EXISTS walrelay.moved_rows (
   PRIMARY KEY (pipeline, sink, table_name, lsn)
 );
 
+-- What of such a row was not known either, by the LSN that will bring it; has_arrived: the new row came first.
+ALTER TABLE walrelay.moved_rows
+  ADD COLUMN IF NOT EXISTS column_awaits text[] NOT NULL DEFAULT '{}',
+  ADD COLUMN IF NOT EXISTS has_arrived boolean NOT NULL DEFAULT false;
+
+-- Values that rows lack here though the source has them: PostgreSQL does not send unchanged TOAST values. awaits_lsn: the
+-- key change that brings it; empty: the next change that sends it does, or a new snapshot.
+CREATE TABLE IF NOT EXISTS walrelay.incomplete_rows (
+  pipeline    text        NOT NULL,
+  sink        text        NOT NULL,
+  table_name  text        NOT NULL,
+  row_key     jsonb       NOT NULL,
+  column_name text        NOT NULL,
+  awaits_lsn  text        NOT NULL DEFAULT '',
+  created_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, table_name, row_key, column_name)
+);
+
 -- One line for each table of a schema that has the columns we add: its rows, last change, last write and the
 -- time between the newest of both. Reads the tables, also those that are created later.
 CREATE OR REPLACE FUNCTION walrelay.table_summary(schema_name text, timestamp_column text, synced_column text)

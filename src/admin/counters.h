@@ -142,6 +142,7 @@ struct SinkCounters {
   // As they are now.
   bool connected = false;
   uint64_t partitions = 0;              // Assigned to this worker.
+  uint64_t incomplete_rows = 0;         // Of the whole sink: walrelay.incomplete_rows.
   std::optional<uint64_t> lag_records;  // Kafka's end offsets minus the next ones; none: not known.
   int64_t oldest_waiting_micros =
       0;  // Source commit time of the oldest record read and not committed; 0: none.

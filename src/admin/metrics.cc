@@ -82,6 +82,7 @@ SinkCounters Sum(const SinkView& sink) {
     sum.apply_delay += one.apply_delay;
     sum.connected = sum.connected && one.connected;
     sum.partitions += one.partitions;
+    sum.incomplete_rows = std::max(sum.incomplete_rows, one.incomplete_rows);
     if (one.lag_records) sum.lag_records = sum.lag_records.value_or(0) + *one.lag_records;
     sum.last_event_micros = std::max(sum.last_event_micros, one.last_event_micros);
   }

@@ -184,6 +184,9 @@ void AddSink(FamilySet& out, std::string_view stage, const SinkView& view, WallT
                 labels, sink.apply_delay);
   out.Gauge("walrelay_apply_partitions", "Kafka partitions that this process applies.", labels,
             Real(sink.partitions));
+  out.Gauge("walrelay_incomplete_rows",
+            "Rows that lack a value which was not sent; see walrelay.incomplete_rows.", labels,
+            Real(sink.incomplete_rows));
   if (sink.lag_records) {
     out.Gauge("walrelay_lag_records", "Records in Kafka that are not applied yet.", labels,
               Real(*sink.lag_records));

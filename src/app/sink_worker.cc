@@ -121,6 +121,7 @@ absl::Status SinkWorker::CheckTopics() {
 // session.
 absl::Status SinkWorker::Attend() {
   ASSIGN_OR_RETURN(const apply::Sink::Attended attended, sink_->Attend());
+  counters_.incomplete_rows = static_cast<uint64_t>(attended.incomplete_rows);
   if (attended.resumed == 0) return absl::OkStatus();
   return absl::AbortedError(Cat("going on with ", attended.resumed, " parked topics"));
 }
@@ -142,6 +143,8 @@ void SinkWorker::ShowState() {
   std::string text = Cat(assigned_.size(), " partitions");
   for (const auto& [topic, reason] : parked_)
     text += Cat("; topic ", topic, " is parked: ", reason);
+  if (counters_.incomplete_rows != 0)
+    text += Cat("; ", counters_.incomplete_rows, " rows lack values (walrelay.incomplete_rows)");
   board_.Set(options_.stage, admin::State::kStreaming, text);
 }
 

@@ -12,7 +12,9 @@ namespace walrelay::apply {
 
 enum class CellState : uint8_t {
   kAbsent,  // The record does not have this column: leave it alone.
-  kUnsent,  // An unchanged TOAST value: the row keeps what it has.
+  // An unchanged TOAST value: the row keeps what it has. Its text: the LSN of the key change that
+  // brings it from the old row; empty: the row itself has it.
+  kUnsent,
   kNull,
   kText,
 };

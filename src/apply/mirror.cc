@@ -67,6 +67,7 @@ Mirror::Mirror(pg::Connection& connection, const SinkOptions& options, Placehold
       transaction_(transaction),
       prepared_(prepared),
       catalog_(connection, options.kind),
+      incomplete_rows_(connection, options.pipeline, SinkName(options.kind)),
       values_(options.schemaless) {}
 
 absl::Status Mirror::Add(const Envelope& envelope, uint32_t record) {
@@ -219,6 +220,7 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
     table->has_record_key &= place < table->shape.key.size() && column == table->shape.key[place];
   }
   table->has_record_key &= table->record_key.size() == table->shape.key.size();
+  ASSIGN_OR_RETURN(table->has_incomplete, incomplete_rows_.Any(name));
   return table;
 }
 

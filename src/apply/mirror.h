@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "apply/envelope_reader.h"
+#include "apply/incomplete_rows.h"
 #include "apply/mirror_table.h"
 #include "apply/placeholder.h"
 #include "apply/plan.h"
@@ -65,7 +66,10 @@ class Mirror {
   absl::Status MakePlans();
   size_t rows() const { return rows_; }
   size_t bytes() const { return bytes_; }
+  // Rows that lack a value from this batch on.
   size_t incomplete() const { return incomplete_; }
+  // Of all tables and batches, in the database.
+  absl::StatusOr<int64_t> IncompleteRowsNow();
   // No table is truncated or copied into: Queue() does it all.
   absl::Status Queue(StatementQueue& queue);
   // In the open transaction; large tables by COPY.
@@ -91,6 +95,7 @@ class Mirror {
     uint64_t staging_version = 0;  // The shape that was made for; 0: none.
     CopyChance copy_chance;
     bool is_changed = false;
+    bool has_incomplete = false;          // It has rows in walrelay.incomplete_rows.
     bool is_provisional = false;          // Only a truncate was seen: its key is not known yet.
     bool has_source_key = false;          // Its key is the source's replica identity,
     bool has_record_key = true;           // and, or else, that of its records.
@@ -107,11 +112,24 @@ class Mirror {
   absl::Status ReadRow(Table& table, RowMapping& mapping, JsonValue object,
                        const SharedFields* fields, const Placeholder* placeholder);
   absl::Status AddColumns(Table& table, const std::vector<Field>& missing);
+  absl::Status ReadMoves(Table& table);
   absl::Status MoveRows(Table& table);
-  absl::StatusOr<std::optional<pg::Result>> ReadOldRow(const Table& table, uint32_t index,
-                                                       std::vector<Cell>& cells);
+  struct OldRow {
+    std::vector<Cell> cells;
+    Arena texts;
+  };
+  absl::Status ReadOldRow(const Table& table, uint32_t index, OldRow& row);
   absl::Status TakeKeptRow(Table& table, std::string_view lsn);
-  absl::Status KeepRow(const Table& table, const TableBatch::KeyChange& departure);
+  absl::Status Depart(Table& table, const TableBatch::Departure& departure);
+  absl::StatusOr<bool> IsAwaited(const Table& table, std::string_view lsn);
+  absl::Status KeepRow(const Table& table, std::string_view lsn,
+                       std::span<const MovedColumn> row);
+  absl::Status GiveToWaiting(Table& table, std::string_view lsn, std::span<const MovedColumn> row);
+  absl::Status ForgetMoves(Table& table);
+  absl::Status MarkIncomplete(Table& table);
+  absl::StatusOr<std::vector<uint32_t>> RowsNotThere(const Table& table,
+                                                     std::span<const uint32_t> entries);
+  std::string RowKey(const Table& table, uint32_t index) const;
   std::optional<SourceTable> SourceOf(const SourceTableName& name) const;
   absl::Status QueueTable(Table& table, StatementQueue& queue);
   absl::Status QueueAppends(Table& table, StatementQueue& queue);
@@ -133,6 +151,7 @@ class Mirror {
   Transaction& transaction_;
   PreparedStatements& prepared_;
   TableCatalog catalog_;
+  IncompleteRows incomplete_rows_;
   ValueText values_;
 
   std::unordered_map<std::string, std::unique_ptr<Table>>
@@ -151,6 +170,7 @@ class Mirror {
   size_t rows_ = 0;
   size_t bytes_ = 0;
   size_t incomplete_ = 0;
+  std::optional<int64_t> incomplete_now_;  // None: to be counted.
 };
 
 }  // namespace walrelay::apply

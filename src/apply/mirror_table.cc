@@ -70,11 +70,13 @@ std::string KeyEquals(const MirrorColumn& column, const std::string& value) {
              " IS NULL))");
 }
 
-std::string KeyCondition(const MirrorTable& table) {
+// The key's values are parameters from number `first` on.
+std::string KeyCondition(const MirrorTable& table, size_t first = 1) {
   std::string sql;
   for (size_t i = 0; i < table.key.size(); ++i) {
     const MirrorColumn& column = table.columns[table.key[i]];
-    sql += Cat(i == 0 ? "" : " AND ", KeyEquals(column, Cat("$", i + 1, "::", column.type.sql)));
+    sql +=
+        Cat(i == 0 ? "" : " AND ", KeyEquals(column, Cat("$", i + first, "::", column.type.sql)));
   }
   return sql;
 }
@@ -135,6 +137,24 @@ std::string SelectRowSql(const MirrorTable& table, std::span<const uint16_t> col
     list += Cat(i == 0 ? "" : ", ", "t.", table.columns[columns[i]].quoted, "::text");
   }
   return Cat("SELECT ", list, " FROM ", table.quoted, " AS t WHERE ", KeyCondition(table));
+}
+
+std::string SetColumnSql(const MirrorTable& table, uint16_t column) {
+  const MirrorColumn& set = table.columns[column];
+  return Cat("UPDATE ", table.quoted, " AS t SET ", set.quoted, " = $1::", set.type.sql, " WHERE ",
+             KeyCondition(table, 2));
+}
+
+std::string FindRowsSql(const MirrorTable& table) {
+  std::string arrays, names, condition;
+  for (size_t i = 0; i < table.key.size(); ++i) {
+    const MirrorColumn& column = table.columns[table.key[i]];
+    arrays += Cat(i == 0 ? "" : ", ", "$", i + 1, "::text[]");
+    names += Cat("k", i, ", ");
+    condition += Cat(i == 0 ? "" : " AND ", KeyEquals(column, Cat("u.k", i, "::", column.type.sql)));
+  }
+  return Cat("SELECT u.place FROM ROWS FROM (unnest(", arrays, ")) WITH ORDINALITY AS u (", names,
+             "place) WHERE EXISTS (SELECT 1 FROM ", table.quoted, " AS t WHERE ", condition, ")");
 }
 
 std::string CreateStagingSql(const MirrorTable& table, std::string_view staging) {

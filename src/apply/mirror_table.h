@@ -58,6 +58,11 @@ std::string UpsertRowSql(const MirrorTable& table, std::span<const uint16_t> col
 std::string DeleteRowSql(const MirrorTable& table);
 // DELETE of one row that is equal in all columns given. Parameters: their values.
 std::string DeleteWholeRowSql(const MirrorTable& table, std::span<const uint16_t> columns);
+// Gives one column of a row its value. Parameters: the value, the key's values.
+std::string SetColumnSql(const MirrorTable& table, uint16_t column);
+// Which of many rows are there: their places among those asked for, from 1. Parameters: an array of
+// each key column's values, as text.
+std::string FindRowsSql(const MirrorTable& table);
 // The columns of the row with a key, as text. Parameters: the key's values.
 std::string SelectRowSql(const MirrorTable& table, std::span<const uint16_t> columns);
 

@@ -47,13 +47,8 @@ absl::Status Mirror::MakePlans() {
     if (!table->batch.has_key()) {
       rows_ += table->batch.changes();
     } else {
-      table->plan = table->batch.MakePlan();
-      if (table->plan.has_moves()) {
-        RETURN_IF_ERROR(WithTable(MoveRows(*table), table->full_name));
-        table->plan = table->batch.MakePlan();
-      }
+      RETURN_IF_ERROR(WithTable(ReadMoves(*table), table->full_name));
       rows_ += table->plan.Load(0).rows();
-      incomplete_ += table->plan.incomplete;
     }
     bytes_ += table->batch.bytes();
   }

@@ -78,6 +78,23 @@ CREATE TABLE walrelay.moved_rows (
   created_at    timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (pipeline, sink, table_name, lsn)
 ))"},
+    {"(SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('walrelay.moved_rows') AND attname "
+     "= 'has_arrived')",
+     R"(
+ALTER TABLE walrelay.moved_rows
+  ADD COLUMN IF NOT EXISTS column_awaits text[] NOT NULL DEFAULT '{}',
+  ADD COLUMN IF NOT EXISTS has_arrived boolean NOT NULL DEFAULT false)"},
+    {"to_regclass('walrelay.incomplete_rows')", R"(
+CREATE TABLE walrelay.incomplete_rows (
+  pipeline    text        NOT NULL,
+  sink        text        NOT NULL,
+  table_name  text        NOT NULL,
+  row_key     jsonb       NOT NULL,
+  column_name text        NOT NULL,
+  awaits_lsn  text        NOT NULL DEFAULT '',
+  created_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, table_name, row_key, column_name)
+))"},
     {"to_regprocedure('walrelay.table_summary(text,text,text)')", R"(
 CREATE FUNCTION walrelay.table_summary(schema_name text, timestamp_column text, synced_column text)
 RETURNS TABLE (table_name text, row_count bigint, last_change timestamptz, last_sync timestamptz, replication_lag interval)
@@ -186,10 +203,11 @@ absl::StatusOr<std::vector<std::string_view>> Missing(pg::Connection& connection
   return missing;
 }
 
-// jsonb stands for what was asked for.
+// In the raw events' table jsonb stands for what was asked for.
 std::string WithPayload(std::string_view create, RawPayload payload) {
   constexpr std::string_view kDefault = "jsonb";
   std::string sql(create);
+  if (sql.find("CREATE TABLE cdc_raw.cdc_events") == std::string::npos) return sql;
   for (size_t at = sql.find(kDefault); at != std::string::npos; at = sql.find(kDefault, at + 1)) {
     sql.replace(at, kDefault.size(), RawPayloadName(payload));
   }

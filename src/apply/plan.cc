@@ -24,13 +24,6 @@ void JoinKey(Cells cells, const std::vector<uint16_t>& key, std::string& out) {
   }
 }
 
-bool HasUnsent(Cells cells) {
-  for (const Cell& cell : cells) {
-    if (cell.state == CellState::kUnsent) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 TableLoad TableBatch::Plan::Load(size_t bytes) const {
@@ -68,7 +61,7 @@ void TableBatch::StoreCells(Entry& entry, Cells cells, bool merge) {
     if (cell.is_known()) {
       stored = {cell.state, arena_.Copy(cell.text)};
     } else if (!merge || stored.state == CellState::kAbsent) {
-      stored = {cell.state, {}};
+      stored = {cell.state, arena_.Copy(cell.text)};
     }
   }
 }
@@ -79,10 +72,7 @@ void TableBatch::Upsert(Cells cells, const ChangeInfo& info) {
   const uint32_t index = FindOrAdd(cells, &added);
   Entry& entry = entries_[index];
   const bool merge = !added && !entry.is_delete;
-  if (!merge) {
-    entry.moved_from = kNone;
-    entry.awaits = {};
-  }
+  if (!merge) entry.moved_from = kNone;
   if (!added && entry.is_delete) entry.starts_anew = true;
   if (!merge) entry.is_new = entry.starts_anew || info.op == 'c' || info.op == 'r';
   StoreCells(entry, cells, merge);
@@ -95,43 +85,72 @@ void TableBatch::Upsert(Cells cells, const ChangeInfo& info) {
 
 void TableBatch::TakeFromOldKey(uint32_t index, std::string_view lsn) {
   Entry& entry = entries_[index];
-  const auto found = moved_away_.find(lsn);
-  if (found == moved_away_.end()) {
-    arrivals_.push_back({arena_.Copy(lsn), index});
-    entry.awaits = arrivals_.back().lsn;
+  const auto found = departure_of_.find(lsn);
+  if (found == departure_of_.end()) {
+    arrivals_.push_back(arena_.Copy(lsn));
+    for (uint32_t i = 0; i < entry.cell_count; ++i) {
+      Cell& cell = cells_[entry.first_cell + i];
+      if (cell.state == CellState::kUnsent) cell.text = arrivals_.back();
+    }
     return;
   }
-  found->second.has_arrived = true;
-  if (!HasUnsent(CellsOf(entry))) return;
-  const Entry& old = entries_[found->second.entry];
-  for (uint32_t i = 0; i < entry.cell_count && i < old.cell_count; ++i) {
+  Departure& departure = departures_[found->second];
+  departure.has_arrived = true;
+  const Entry& old = entries_[departure.entry];
+  bool asks_database = false;
+  for (uint32_t i = 0; i < entry.cell_count; ++i) {
     Cell& cell = cells_[entry.first_cell + i];
-    if (cell.state == CellState::kUnsent && cells_[old.first_cell + i].is_known()) {
-      cell = cells_[old.first_cell + i];
+    if (cell.state != CellState::kUnsent) continue;
+    const Cell known = i < old.cell_count ? cells_[old.first_cell + i] : Cell();
+    if (known.state == CellState::kAbsent || known == Cell{CellState::kUnsent, {}}) {
+      asks_database = true;
+    } else {
+      cell = known;
     }
   }
+  if (!asks_database) return;
   // A row of the old key that was made in this batch has nothing in the database; one that was
   // moved there has.
-  entry.awaits = old.awaits;
   if (old.moved_from != kNone) {
     entry.moved_from = old.moved_from;
-  } else if (!old.starts_anew && old.awaits.empty()) {
-    entry.moved_from = found->second.entry;
+  } else if (!old.is_new) {
+    entry.moved_from = departure.entry;
   }
+}
+
+// Keeps the row as it is now: its key may get another one in the same batch.
+void TableBatch::Leave(uint32_t index, std::string_view lsn) {
+  Entry left = entries_[index];
+  left.has_left = true;
+  left.is_delete = false;
+  left.first_cell = static_cast<uint32_t>(cells_.size());
+  for (uint32_t i = 0; i < left.cell_count; ++i) {
+    cells_.push_back(cells_[entries_[index].first_cell + i]);
+  }
+  Departure departure{.lsn = arena_.Copy(lsn), .entry = static_cast<uint32_t>(entries_.size())};
+  entries_.push_back(left);
+  const auto waiting = std::find(arrivals_.begin(), arrivals_.end(), lsn);
+  if (waiting != arrivals_.end()) {
+    departure.has_arrived = departure.was_awaited = true;
+    arrivals_.erase(waiting);
+  }
+  departure_of_[departure.lsn] = departures_.size();
+  departures_.push_back(departure);
 }
 
 void TableBatch::Delete(Cells cells, const ChangeInfo& info) {
   if (!has_key()) return Append(cells, info, true);
   bool added = false;
   const uint32_t index = FindOrAdd(cells, &added);
-  Entry& entry = entries_[index];
   if (added) {
+    Entry& entry = entries_[index];
     // Cells that it has otherwise stay, for the `c` that may follow.
     std::vector<Cell> key_only(cells.size());
     for (const uint16_t column : key_) key_only[column] = cells[column];
     StoreCells(entry, key_only, false);
   }
-  if (info.has_new_key && !info.lsn.empty()) moved_away_[arena_.Copy(info.lsn)] = {index};
+  if (info.has_new_key && !info.lsn.empty()) Leave(index, info.lsn);
+  Entry& entry = entries_[index];
   entry.is_delete = true;
   entry.op = info.op;
   entry.source_ts_us = info.source_ts_us;
@@ -148,17 +167,14 @@ void TableBatch::Append(Cells cells, const ChangeInfo& info, bool is_delete) {
 }
 
 void TableBatch::Truncate() {
-  // What was kept aside for rows that are gone is thrown away: it has no entry any more.
-  std::vector<std::string> taken;
-  for (const KeyChange& arrival : arrivals_) taken.emplace_back(arrival.lsn);
   Clear();
   truncate_ = true;
-  for (const std::string& lsn : taken) arrivals_.push_back({arena_.Copy(lsn), kNone});
 }
 
 void TableBatch::Clear() {
   by_key_.clear();
-  moved_away_.clear();
+  departure_of_.clear();
+  departures_.clear();
   arrivals_.clear();
   entries_.clear();
   cells_.clear();
@@ -175,17 +191,22 @@ void TableBatch::Fill(uint32_t index, Cells found) {
   Entry& entry = entries_[index];
   for (uint32_t i = 0; i < entry.cell_count && i < found.size(); ++i) {
     Cell& cell = cells_[entry.first_cell + i];
-    if (cell.state == CellState::kUnsent && found[i].is_known()) {
+    if (cell == Cell{CellState::kUnsent, {}} && found[i].state != CellState::kAbsent) {
       cell = {found[i].state, arena_.Copy(found[i].text)};
     }
   }
   entry.moved_from = kNone;
-  entry.awaits = {};
 }
 
 void TableBatch::FillAwaiting(std::string_view lsn, Cells found) {
-  for (uint32_t index = 0; index < entries_.size(); ++index) {
-    if (entries_[index].awaits == lsn) Fill(index, found);
+  for (const Entry& entry : entries_) {
+    for (uint32_t i = 0; i < entry.cell_count; ++i) {
+      Cell& cell = cells_[entry.first_cell + i];
+      if (cell.state != CellState::kUnsent || cell.text != lsn) continue;
+      const Cell value = i < found.size() ? found[i] : Cell();
+      cell = {value.state == CellState::kAbsent ? CellState::kUnsent : value.state,
+              arena_.Copy(value.text)};
+    }
   }
 }
 
@@ -193,8 +214,11 @@ TableBatch::Plan TableBatch::MakePlan() const {
   Plan plan;
   plan.truncate = truncate_;
   plan.arrivals = arrivals_;
-  for (const auto& [lsn, departure] : moved_away_) {
-    if (!departure.has_arrived) plan.departures.push_back({lsn, departure.entry});
+  for (const Departure& departure : departures_) {
+    if (departure.has_arrived && !departure.was_awaited) continue;
+    plan.departures.push_back(departure);
+    const uint32_t moved_from = entries_[departure.entry].moved_from;
+    if (moved_from != kNone) plan.lookups.push_back({departure.entry, moved_from});
   }
   // Groups by the columns that are known. Most rows have all of them, so the last group is tried
   // first.
@@ -203,10 +227,12 @@ TableBatch::Plan TableBatch::MakePlan() const {
   size_t last = 0;
   for (uint32_t index = 0; index < entries_.size(); ++index) {
     const Entry& entry = entries_[index];
+    if (entry.has_left) continue;
     if (entry.is_delete || entry.starts_anew) {
       if (!truncate_) plan.deletes.push_back(index);
       if (entry.is_delete) continue;
     }
+    if (entry.moved_from != kNone) plan.lookups.push_back({index, entry.moved_from});
     columns.clear();
     bool has_unsent = false;
     for (uint32_t i = 0; i < entry.cell_count; ++i) {
@@ -214,9 +240,7 @@ TableBatch::Plan TableBatch::MakePlan() const {
       if (cell.is_known()) columns.push_back(static_cast<uint16_t>(i));
       if (cell.state == CellState::kUnsent) has_unsent = true;
     }
-    if (has_unsent && entry.moved_from != kNone) plan.lookups.push_back({index, entry.moved_from});
-    if (has_unsent && entry.moved_from == kNone && (entry.starts_anew || entry.op != 'u'))
-      ++plan.incomplete;
+    if (has_unsent) plan.unsent.push_back(index);
     if (last < plan.upserts.size() && plan.upserts[last].is_new == entry.is_new &&
         plan.upserts[last].columns == columns) {
       plan.upserts[last].entries.push_back(index);

@@ -6,9 +6,10 @@
 //   earlier value of the batch for the same key wins through.
 // - A row that was deleted in the batch and inserted again starts anew: it is deleted first.
 // - The `c` of a key change takes the cells that were not sent from the row of the old key: from
-//   the batch, else from the database (Lookup), before anything is written. Where the `d` comes in
-//   one batch and its `c` in a later one, the caller keeps the old row aside meanwhile (departures
-//   and arrivals); `d` and `c` have one LSN.
+//   the batch, else from the database (Lookup), before anything is written. `d` and `c` have one LSN
+//   and come in either order, as they may lie in different partitions. Where they come in different
+//   batches, the caller keeps the old row aside, or has the new one wait (departures and arrivals).
+//   The row of the old key is what it was when it left, whatever comes to its key later.
 // - A truncate forgets what came before it.
 // - Without a key nothing is collapsed: rows are appended and removed in their order.
 // Pure. Not thread-safe. Cells' texts are copied.
@@ -46,8 +47,8 @@ class TableBatch {
     bool is_delete = false;
     bool starts_anew = false;      // Its row in the database, if any, is deleted first.
     bool is_new = false;           // The batch made it: it should not be in the database yet.
-    uint32_t moved_from = kNone;   // Entry whose row in the database holds the unsent cells,
-    std::string_view awaits = {};  // or the LSN of a row kept aside that does.
+    bool has_left = false;         // No row to be written, but one that left for another key.
+    uint32_t moved_from = kNone;   // Entry whose row in the database holds the unsent cells.
     char op = 0;
     int64_t source_ts_us = 0;
     uint32_t record = 0;
@@ -62,21 +63,22 @@ class TableBatch {
     uint32_t entry = 0;
     uint32_t from = 0;
   };
-  // Half of a key change.
-  struct KeyChange {
+  struct Departure {
     std::string_view lsn;
-    uint32_t entry = 0;
+    uint32_t entry = 0;         // The row as it left.
+    bool has_arrived = false;   // Its `c` is in the batch,
+    bool was_awaited = false;   // and came first: its cells await this LSN.
   };
   struct Plan {
     bool truncate = false;
-    std::vector<KeyChange> arrivals;    // `c` without its `d`: take what was kept aside.
-    std::vector<KeyChange> departures;  // `d` without its `c`: keep the row aside.
-    std::vector<Lookup> lookups;        // First: fill cells from the database.
+    std::vector<std::string_view> arrivals;  // LSNs of `c` without `d`: take what was kept aside.
+    std::vector<Departure> departures;       // `d` whose `c` came before it, or has not come.
+    std::vector<Lookup> lookups;             // First: fill cells from the database.
     std::vector<uint32_t> deletes;      // Then these keys.
     // Then these rows; keys are unique. New ones come last: they may take a unique value that
     // another row gives up.
     std::vector<Group> upserts;
-    size_t incomplete = 0;  // Rows that have unsent cells and no row to take them from.
+    std::vector<uint32_t> unsent;  // Rows of these with unsent cells.
     TableLoad Load(size_t bytes) const;
     bool has_moves() const { return !arrivals.empty() || !departures.empty() || !lookups.empty(); }
   };
@@ -92,7 +94,7 @@ class TableBatch {
   bool has_key() const { return !key_.empty(); }
   bool has_truncate() const { return truncate_; }
   bool empty() const { return entries_.empty() && !truncate_; }
-  size_t changes() const { return entries_.size(); }
+  size_t changes() const { return entries_.size(); }  // With the rows that have left.
   size_t bytes() const { return arena_.size(); }
 
   // Of the changes so far. After Fill() of the lookups ask again.
@@ -101,9 +103,9 @@ class TableBatch {
   Cells cells(uint32_t index) const { return CellsOf(entries_[index]); }
   // The whole cell row of an entry; cells beyond what it has are absent.
   Cell cell(uint32_t index, size_t column) const;
-  // What a lookup found; cells that are not unsent stay.
+  // What a lookup found; cells that are not unsent, or await something else, stay.
   void Fill(uint32_t index, Cells found);
-  // The same for all entries that await the row of this LSN.
+  // The same for all cells that await the row of this LSN. What is not known of it nobody knows.
   void FillAwaiting(std::string_view lsn, Cells found);
 
   void Clear();
@@ -114,6 +116,7 @@ class TableBatch {
   }
   uint32_t FindOrAdd(Cells cells, bool* added);
   void StoreCells(Entry& entry, Cells cells, bool merge);
+  void Leave(uint32_t index, std::string_view lsn);
   void TakeFromOldKey(uint32_t index, std::string_view lsn);
   void Append(Cells cells, const ChangeInfo& info, bool is_delete);
 
@@ -122,12 +125,9 @@ class TableBatch {
   std::vector<Cell> cells_;
   std::vector<Entry> entries_;
   std::unordered_map<std::string_view, uint32_t> by_key_;
-  struct Departure {
-    uint32_t entry = 0;
-    bool has_arrived = false;
-  };
-  std::unordered_map<std::string_view, Departure> moved_away_;  // By LSN.
-  std::vector<KeyChange> arrivals_;
+  std::unordered_map<std::string_view, size_t> departure_of_;  // By LSN.
+  std::vector<Departure> departures_;
+  std::vector<std::string_view> arrivals_;
   std::string key_text_;
   bool truncate_ = false;
 };

@@ -150,6 +150,7 @@ std::map<std::string, std::string> Sink::ParkedTopics() const {
 absl::StatusOr<Sink::Attended> Sink::Attend() {
   Attended attended;
   ASSIGN_OR_RETURN(attended.letters, state_->Retry());
+  ASSIGN_OR_RETURN(attended.incomplete_rows, state_->mirror.IncompleteRowsNow());
   ASSIGN_OR_RETURN(attended.resumed, state_->parked_tables.Resume());
   if (attended.resumed != 0) RETURN_IF_ERROR(state_->ReadParkedTables());
   return attended;

@@ -133,6 +133,7 @@ class Sink {
   struct Attended {
     int64_t letters = 0;
     int64_t resumed = 0;
+    int64_t incomplete_rows = 0;  // That there are now.
   };
   absl::StatusOr<Attended> Attend();
 
