@@ -12,6 +12,7 @@
 #include "app/commands/rewind_commands.h"
 #include "app/commands/slot_commands.h"
 #include "app/commands/takeover_commands.h"
+#include "app/commands/verify_command.h"
 #include "app/exit_code.h"
 #include "app/option_table.h"
 #include "app/version.h"
@@ -32,6 +33,7 @@ constexpr char kExamples[] = R"(Examples:
   walrelay config check --config walrelay.toml   what is in force, and from where
   walrelay slot show; walrelay position show     where the pipeline is
   walrelay slot drop old_slot --dry-run          what would be lost
+  walrelay verify                                are lake and target equal to the source?
 
 Every option can also be given as WALRELAY_<SECTION>_<OPTION>, as in
 WALRELAY_SOURCE_DATABASE_HOSTNAME; walrelay config check --list-options lists them.
@@ -69,6 +71,7 @@ class CommandLine {
     AddSlotCommands();
     AddPublicationCommands();
     AddDlqCommands();
+    AddVerifyCommand();
     AddOtherCommands();
     app_.footer(
         Cat(kExamples, "\n", ExitCodeHelp()));  // Last: commands made after it would inherit it.
@@ -304,6 +307,35 @@ class CommandLine {
     return absl::InvalidArgumentError("say which letter is meant: its number, or --all");
   }
 
+  void AddVerifyCommand() {
+    CLI::App* verify =
+        Add(app_, "verify", "compare the source with its copies in lake and target",
+            [this](const Config& config) {
+              verify_.sink = name_;
+              verify_.tables = tables_;
+              verify_.json = json_;
+              verify_.consent = consent_;
+              return VerifyCommand(config, console_, verify_);
+            });
+    verify->add_option("--table", tables_, "schema.table of the source; repeatable; else all")
+        ->type_name("TABLE")
+        ->allow_extra_args(false);
+    verify->add_option("--sink", name_, "lake or target; else both")->type_name("SINK");
+    verify->add_option("--chunk-rows", verify_.chunk_rows, "rows of one checksum")
+        ->check(CLI::Range(1, 10'000'000))
+        ->capture_default_str();
+    verify
+        ->add_option("--wait", verify_.wait_s,
+                     "seconds that a sink may take to catch up with what differs")
+        ->check(CLI::Range(1, 86'400))
+        ->capture_default_str();
+    verify->add_flag("--repair", verify_.repair,
+                     "write the rows that differ anew from the source, the sink locked out");
+    AddConsent(verify);
+    AddJson(verify);
+    verify->footer("Example: walrelay verify --table public.orders --sink target --repair");
+  }
+
   void AddOtherCommands() {
     CLI::App* position = AddGroup("position", "where the pipeline is");
     AddJson(Add(
@@ -429,6 +461,7 @@ class CommandLine {
   std::optional<int32_t> partition_;
   std::optional<int64_t> id_;
   bool all_ = false;
+  VerifyRequest verify_;
 };
 
 int Fail(Console& console, const absl::Status& status) {

@@ -70,6 +70,10 @@ constexpr std::array kTable = {
                  "the lake or target database refused a row or a table"},
     ExitCodeText{ExitCode::kSinkInUse, "sink-in-use",
                  "somebody else still writes the sink: the consumer to take over from, or walrelay"},
+    ExitCodeText{ExitCode::kCopiesDiffer, "copies-differ",
+                 "verify: a copy is not equal to the source"},
+    ExitCodeText{ExitCode::kNotCompared, "not-compared",
+                 "verify: no difference was found, but not all could be compared"},
 };
 
 absl::StatusCode StatusCodeFor(ExitCode code) {
@@ -109,6 +113,8 @@ absl::StatusCode StatusCodeFor(ExitCode code) {
     case ExitCode::kSinkConflict:
     case ExitCode::kSinkRefused:
     case ExitCode::kSinkInUse:
+    case ExitCode::kCopiesDiffer:
+    case ExitCode::kNotCompared:
       return absl::StatusCode::kFailedPrecondition;
   }
   return absl::StatusCode::kInternal;

@@ -49,6 +49,8 @@ enum class ExitCode : int {
   kSinkConflict = 61,  // Somebody else moved its progress, or two source tables meet in one.
   kSinkRefused = 62,   // The sink's database refused a row or a change of its tables.
   kSinkInUse = 63,     // Somebody else still writes it: the consumer that we take over from, or us.
+  kCopiesDiffer = 70,  // verify: a copy is not equal to the source.
+  kNotCompared = 71,   // verify: no difference was found, but not everything could be compared.
 };
 
 struct ExitCodeText {
