@@ -1,0 +1,1 @@
+insert into a values (2, 'ok', '{ok}', 2, '(2,y)', 'before');
