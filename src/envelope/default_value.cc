@@ -282,8 +282,10 @@ std::optional<std::string> DefaultJson(std::string_view expression, const Codec&
       if (*literal == "infinity" || *literal == "-infinity")
         return std::nullopt;  // Out of OffsetDateTime's range.
       return Encoded(codec, *literal);
+    case DefaultRule::kVarbit:  // Text where 2.5's snapshot has an object that it cannot convert.
+      if (codec.schema.type == "boolean") codec.encode = EncodeBit;
+      return Encoded(codec, *literal);
     case DefaultRule::kFloat:
-    case DefaultRule::kVarbit:
     case DefaultRule::kText:
     case DefaultRule::kJson:
     case DefaultRule::kInterval:

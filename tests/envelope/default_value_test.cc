@@ -9,18 +9,23 @@ namespace walrelay::envelope {
 namespace {
 
 std::string Default(const std::string& type, const std::string& expression, int32_t typmod = -1,
-                    Compat compat = Compat::k2_5_0) {
+                    Compat compat = Compat::k2_5_0, bool snapshot = false) {
   Types types;
   const Options options = TestOptions(compat);
   const Oid oid = types.Named(type);
   const SourceType resolved = ResolveType(types.all(), oid, typmod);
   const auto column = MakeCodec(
       resolved,
-      {.options = options, .types = types.all(), .snapshot = false, .decimal_numeric = false});
+      {.options = options, .types = types.all(), .snapshot = snapshot, .decimal_numeric = false});
   return DefaultJson(
              expression, column->codec,
              {.rule = column->default_rule, .compat = compat, .typmod = typmod, .type_name = type})
       .value_or("none");
+}
+
+TEST(DefaultValue, OfVarbit1IsThereIn25sSnapshotToo) {
+  EXPECT_EQ(Default("varbit", "B'1'::\"bit\"", 1, Compat::k2_5_0, true), "true");
+  EXPECT_EQ(Default("varbit", "B'0'::\"bit\"", 1, Compat::k2_5_0, true), "false");
 }
 
 struct Case {
