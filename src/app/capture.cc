@@ -63,8 +63,9 @@ absl::Status Capture::Run() {
                           .stop = stop_,
                           .board = board_,
                           .metrics = metrics_,
-                          .counters = counters_});
-  return session.NameTable(RunSession(session));
+                          .counters = counters_,
+                          .has_fenced = has_fenced_});
+  return session.NameTable(session.Leave(RunSession(session)));
 }
 
 absl::Status Capture::RunSession(CaptureSession& session) {

@@ -39,6 +39,7 @@ class Capture {
   admin::Metrics& metrics_;
   admin::CaptureCounters counters_;
   bool streamed_before_ = false;
+  bool has_fenced_ = false;
 };
 
 }  // namespace walrelay::app

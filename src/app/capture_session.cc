@@ -5,6 +5,7 @@
 
 #include "app/exit_code.h"
 #include "app/source_errors.h"
+#include "app/supervise.h"
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "envelope/topic_names.h"
@@ -24,6 +25,8 @@ constexpr auto kSampleEvery = 10s;
 constexpr auto kLongestChorePause = 1s;
 constexpr auto kKafkaAway = 30s;  // Then the replication connection is left (DESIGN.md §2).
 constexpr auto kConnectLimit = 10s;
+constexpr auto kSlotLimit = 60s;  // Then the supervisor's turn: it asks anew.
+constexpr auto kSlotLookEvery = 50ms;
 constexpr auto kCatalogLimit =
     5s;  // Below the status interval: a look-up must not cost the connection.
 
@@ -47,7 +50,10 @@ absl::Status CaptureSession::Connect() {
                                            .connect_key = envelope::ConnectOffsetKey(
                                                settings.pipeline, settings.envelope->topic_prefix),
                                            .options_hash = settings.options_hash,
+                                           .run_id = settings.envelope->run_id,
                                            .exactly_once = settings.exactly_once,
+                                           .transactional = settings.transactional,
+                                           .transaction_limits = settings.transaction_limits,
                                            .accept_mismatch = settings.accept_topic_mismatch,
                                            .clock_topic =
                                                envelope::HeartbeatTopic(*settings.envelope)},
@@ -131,7 +137,34 @@ absl::Status CaptureSession::Pause(std::chrono::milliseconds pause) {
   return absl::OkStatus();
 }
 
+// A process that streams has the slot, and is left alone: to fence it at every start of another one
+// would have the two take turns for ever. One that was frozen or cut off loses its slot by
+// wal_sender_timeout; one that was killed, at once.
+absl::Status CaptureSession::FenceWhenSlotIsFree() {
+  ASSIGN_OR_RETURN(const bool needed, link_->NeedsFence(shared_.has_fenced));
+  if (!needed) return absl::OkStatus();
+  const std::string& name = shared_.settings.source.slot;
+  for (const SteadyTime give_up = Clock::now() + kSlotLimit;;) {
+    ASSIGN_OR_RETURN(const auto slot, wal::ReadSlot(*catalog_, name));
+    if (!slot || !slot->active) break;
+    const absl::Status busy = absl::UnavailableError(
+        Cat("slot ", name, " is in use by backend ", slot->active_pid));
+    if (Clock::now() > give_up) return busy;
+    shared_.board.Set("capture", admin::State::kWaiting, Message(busy));
+    RETURN_IF_ERROR(loop_.Wait({}, Clock::now() + kSlotLookEvery));
+  }
+  RETURN_IF_ERROR(link_->NeedsFence(shared_.has_fenced).status());  // While it waited.
+  RETURN_IF_ERROR(link_->Fence());
+  shared_.has_fenced = true;
+  // The server's WAL has grown while others had the slot, and so may have the position.
+  auto identity = stream_->IdentifySystem();
+  if (!identity.ok()) return SourceError(identity.status(), ExitCode::kSourceUnsuitable);
+  identity_ = *std::move(identity);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<StartDecision> CaptureSession::Decide() {
+  RETURN_IF_ERROR(FenceWhenSlotIsFree());
   const CaptureSettings& settings = shared_.settings;
   StartFacts facts;
   facts.mode = settings.source.snapshot_mode;
@@ -367,6 +400,15 @@ absl::Status CaptureSession::AdvanceIdle(Lsn lsn) {
   return SendStatus();
 }
 
+absl::Status CaptureSession::Leave(absl::Status status) {
+  if (!link_) return status;
+  link_->Leave();
+  const bool permanent = !status.ok() && !absl::IsCancelled(status) && !IsTransient(status);
+  if (!permanent || !shared_.has_fenced) return status;
+  const absl::Status asked = link_->NeedsFence(shared_.has_fenced).status();
+  return ExitCodeOf(asked) == ExitCode::kFenced ? asked : status;
+}
+
 absl::Status CaptureSession::DropSlot() {
   stream_.reset();
   absl::Status status;
@@ -382,6 +424,7 @@ absl::Status CaptureSession::DropSlot() {
 SteadyTime CaptureSession::next_chore() const {
   SteadyTime next = Clock::now() + kLongestChorePause;
   if (streaming) next = std::min(next, status_at_);
+  if (const auto due = link_->due()) next = std::min(next, *due);
   // Inside of a transaction none is sent: it is due behind the commit then, which wakes us anyway.
   const bool beats = streaming && shared_.settings.source.heartbeat_interval.count() > 0;
   if (beats && !in_transaction && !delivering_) next = std::min(next, heartbeat_at_);

@@ -34,6 +34,7 @@ struct CaptureShared {
   admin::StatusBoard& board;
   admin::Metrics& metrics;
   admin::CaptureCounters& counters;
+  bool& has_fenced;  // A session has taken over the pipeline from the processes before.
 };
 
 class CaptureSession {
@@ -67,6 +68,9 @@ class CaptureSession {
   // Nothing is open and the server has sent everything below `lsn`: the position follows, and is
   // confirmed. Blocks for the two records that this takes.
   absl::Status AdvanceIdle(Lsn lsn);
+  // The end of the session: nothing stays open in Kafka. Returns why it has ended; a process that was
+  // fenced may meet the other one's records before it is told. Blocks, bounded.
+  absl::Status Leave(absl::Status status);
   // slot.drop.on.stop. The stream has ended; nothing else can be done with the session then.
   absl::Status DropSlot();
 
@@ -97,6 +101,7 @@ class CaptureSession {
 
  private:
   absl::Status EnsurePublication();
+  absl::Status FenceWhenSlotIsFree();
   // What is done to the source's tables, or asked of them, before anything is captured.
   absl::Status PrepareTables();
   absl::StatusOr<std::optional<ConnectFacts>> ReadConnectFacts();

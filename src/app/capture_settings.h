@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/capture_options.h"
+#include "app/kafka_transaction.h"
 #include "app/topic_rules.h"
 #include "envelope/options.h"
 #include "kafka/client_options.h"
@@ -21,7 +22,9 @@ struct CaptureSettings {
   std::string offset_topic;  // Connect's offsets topic.
   std::chrono::milliseconds offset_flush_interval{60'000};
   std::string options_hash;  // Of the options that shape the stream.
-  bool exactly_once = true;  // pipeline.delivery.
+  bool exactly_once = true;  // pipeline.delivery; transactional is exactly once, too.
+  bool transactional = false;
+  TransactionLimits transaction_limits{};
   bool accept_topic_mismatch = false;
 };
 

@@ -120,8 +120,13 @@ absl::Status FillPipeline(const Merged& merged, Config& config) {
   const OptionReader reader(Section::kPipeline, given);
   config.pipeline.name = reader.Text("name");
   config.pipeline.compat = reader.Text("compat");
-  config.pipeline.delivery =
-      reader.Enum("delivery") == "at-least-once" ? Delivery::kAtLeastOnce : Delivery::kExactlyOnce;
+  const std::string delivery = reader.Enum("delivery");
+  config.pipeline.delivery = delivery == "at-least-once"   ? Delivery::kAtLeastOnce
+                             : delivery == "transactional" ? Delivery::kTransactional
+                                                           : Delivery::kExactlyOnce;
+  config.pipeline.transaction_interval = reader.Millis("transaction.interval.ms");
+  config.pipeline.transaction_bytes =
+      static_cast<uint64_t>(reader.Number("transaction.max.bytes"));
   config.pipeline.accept_topic_mismatch = reader.Enum("topic.mismatch") == "accept";
   config.pipeline.offset_storage_topic = reader.Text("offset.storage.topic");
   config.pipeline.takeover_group = reader.Text("takeover.group.id");

@@ -27,13 +27,15 @@ namespace walrelay::app {
 // Option name to value, as text.
 using Settings = std::map<std::string, std::string>;
 
-enum class Delivery { kExactlyOnce, kAtLeastOnce };
+enum class Delivery { kTransactional, kExactlyOnce, kAtLeastOnce };
 
 struct PipelineSettings {
   std::string name = "postgres-source-connector";  // As Connect's connector name: REST path, key of
                                                    // the offset record.
   std::string compat = "2.5.0.Final";              // A version that envelope::ParseCompat knows.
   Delivery delivery = Delivery::kExactlyOnce;
+  std::chrono::milliseconds transaction_interval{100};  // Of Kafka transactions.
+  uint64_t transaction_bytes = uint64_t{64} << 20;
   bool accept_topic_mismatch = false;  // Of topics that do not hold what we have written.
   std::string offset_storage_topic =
       "connect_offsets";  // Where Debezium's own offset record is written.

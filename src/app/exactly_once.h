@@ -53,6 +53,8 @@ class ExactlyOnce {
 
   void Sent(kafka::PartitionId id) { watch_.Sent(id); }
   void Acknowledged(kafka::PartitionId id, int64_t offset);
+  // The marker of a Kafka transaction of ours stands behind its records.
+  void Marked(kafka::PartitionId id) { watch_.Marked(id); }
   // What Acknowledged() has found; to be called before a position is written.
   absl::Status Check();
   // The stream has given everything before this LSN, up to which an earlier run can have written.

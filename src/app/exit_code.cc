@@ -62,6 +62,8 @@ constexpr std::array kTable = {
                  "Kafka no longer has records of ours that it had acknowledged"},
     ExitCodeText{ExitCode::kRecordsDiffer, "records-differ",
                  "a topic holds records of somebody else where ours should be"},
+    ExitCodeText{ExitCode::kFenced, "fenced",
+                 "another process has taken over this pipeline; do not start this one again"},
     ExitCodeText{ExitCode::kSinkUnreachable, "sink-unreachable",
                  "the lake or target database does not answer"},
     ExitCodeText{ExitCode::kSinkConflict, "sink-conflict",
@@ -110,6 +112,7 @@ absl::StatusCode StatusCodeFor(ExitCode code) {
     case ExitCode::kEpochMismatch:
     case ExitCode::kTopicsNotEmpty:
     case ExitCode::kOptionsChanged:
+    case ExitCode::kFenced:
     case ExitCode::kSinkConflict:
     case ExitCode::kSinkRefused:
     case ExitCode::kSinkInUse:

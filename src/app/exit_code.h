@@ -45,6 +45,7 @@ enum class ExitCode : int {
   kTopicsNotEmpty = 56,    // Neither slot nor position, but the topics already hold records.
   kRecordsMissing = 57,    // Kafka has lost, expired or deleted records that it had acknowledged.
   kRecordsDiffer = 58,     // A topic holds, where ours should be, records of somebody else.
+  kFenced = 59,            // Another process has taken over; this one must not come back by itself.
   kSinkUnreachable = 60,       // Commands that run once only.
   kSinkConflict = 61,  // Somebody else moved its progress, or two source tables meet in one.
   kSinkRefused = 62,   // The sink's database refused a row or a change of its tables.

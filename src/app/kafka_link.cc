@@ -10,7 +10,6 @@
 #include "kafka/last_record.h"
 #include "kafka/murmur2.h"
 #include "kafka/position_codec.h"
-#include "kafka/position_reader.h"
 
 namespace walrelay::app {
 namespace {
@@ -22,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 constexpr uint64_t kInternal = uint64_t{1} << 63;
 constexpr auto kWriteLimit = 10s;
 constexpr auto kReadLimit = 5s;  // Stop is not seen meanwhile.
+constexpr auto kFenceLimit = 10s;
+constexpr auto kAbortLimit = 2s;
 
 // One lag sample for transactions that commit within the same millisecond.
 constexpr int64_t kCommitSampleMicros = 1000;
@@ -34,13 +35,21 @@ absl::Status Explain(const absl::Status& status) {
                                             : status;
 }
 
+// One for each pipeline, the same for each of its processes: who has it last fences the others.
+std::string TransactionalId(const std::string& slot) { return Cat("walrelay-", slot); }
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<KafkaLink>> KafkaLink::Open(KafkaLinkOptions options,
                                                            admin::CaptureCounters& counters) {
   std::unique_ptr<KafkaLink> link(new KafkaLink(std::move(options), counters));
   ASSIGN_OR_RETURN(link->topics_, kafka::Topics::Open(link->options_.client));
-  ASSIGN_OR_RETURN(link->producer_, kafka::Producer::Open(link->options_.client));
+  const KafkaLinkOptions& own = link->options_;
+  CHECK(own.exactly_once || !own.transactional);
+  ASSIGN_OR_RETURN(
+      link->producer_,
+      kafka::Producer::Open(own.client, own.transactional ? TransactionalId(own.slot) : ""));
+  if (own.transactional) link->transaction_.emplace(*link->producer_, own.transaction_limits);
   return link;
 }
 
@@ -62,9 +71,58 @@ absl::Status KafkaLink::Door::Read(const TopicPartition& partition, kafka::Offse
   return reader->Read({{partition, range}}, on_record);
 }
 
-absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
+absl::StatusOr<bool> KafkaLink::NeedsFence(bool was_ours) {
+  // What can be seen at once: what is open was left by a process that Fence() ends.
   ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
-  ASSIGN_OR_RETURN(auto stored, kafka::ReadPosition(*reader, options_.slot, kReadLimit));
+  ASSIGN_OR_RETURN(const auto seen, kafka::ReadPosition(*reader, options_.slot, kReadLimit));
+  if (was_ours && options_.transactional && seen && seen->position.writer != options_.run_id) {
+    return ExitError(
+        ExitCode::kFenced,
+        Cat("another process (run ", seen->position.writer, ") has taken over slot ", options_.slot,
+            ", and Kafka refuses what this one has not committed: nothing is lost, it goes on there; "
+            "do not start this one again beside it"));
+  }
+  return options_.transactional || (seen && seen->position.transactional);
+}
+
+absl::Status KafkaLink::Fence() {
+  if (!transaction_) {
+    // The last run wrote in transactions, this one does not.
+    ASSIGN_OR_RETURN(const auto former,
+                     kafka::Producer::Open(options_.client, TransactionalId(options_.slot)));
+    return Explain(former->transactions()->Init(kFenceLimit));
+  }
+  RETURN_IF_ERROR(Explain(producer_->transactions()->Init(kFenceLimit)));
+  RETURN_IF_ERROR(ReadPosition().status());
+  if (!stored_) return absl::OkStatus();
+  RETURN_IF_ERROR(EnsurePositionsTopic());
+  // Who is fenced asks the position who it was.
+  PositionRecord taken = *stored_;
+  ++taken.generation;
+  taken.claimed = false;
+  taken.writer = options_.run_id;
+  const std::string value = kafka::EncodePosition(taken);
+  Record record;
+  record.topic = kafka::kPositionsTopic;
+  record.key = options_.slot;
+  record.value = value;
+  return Explain(transaction_->WriteAlone(record, kWriteLimit));
+}
+
+absl::StatusOr<kafka::LogEnds> KafkaLink::Ends(const std::string& topic) {
+  ASSIGN_OR_RETURN(const auto count, topics_->PartitionCount(topic));
+  if (!count) return kafka::LogEnds();
+  return topics_->EndOffsets(topic, *count);
+}
+
+absl::StatusOr<std::optional<kafka::StoredPosition>> KafkaLink::ReadStored() {
+  ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
+  ASSIGN_OR_RETURN(const auto ends, Ends(kafka::kPositionsTopic));
+  return kafka::ReadPosition(*reader, options_.slot, kReadLimit, ends);
+}
+
+absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
+  ASSIGN_OR_RETURN(auto stored, ReadStored());
   stored_ = stored ? std::optional(std::move(stored->position)) : std::nullopt;
   return stored_;
 }
@@ -77,9 +135,7 @@ absl::Status KafkaLink::Claim() {
   }
   const absl::Status moved = absl::UnavailableError(
       Cat("another process has moved the position of slot ", options_.slot, " meanwhile"));
-  ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
-  const auto read = [&] { return kafka::ReadPosition(*reader, options_.slot, kReadLimit); };
-  ASSIGN_OR_RETURN(const auto before, read());
+  ASSIGN_OR_RETURN(const auto before, ReadStored());
   if (base_.claimed) {
     if (!before || before->position.generation != base_.generation) return moved;
     if (replay_until_ == kNoLsn) reader_.reset();  // A new incarnation: there is nothing to read.
@@ -88,7 +144,7 @@ absl::Status KafkaLink::Claim() {
   if (before.has_value() != stored_.has_value() || (before && before->position != *stored_))
     return moved;
   RETURN_IF_ERROR(WritePositionNow());
-  ASSIGN_OR_RETURN(const auto chosen, read());
+  ASSIGN_OR_RETURN(const auto chosen, ReadStored());
   if (!chosen || chosen->offset != last_position_offset_) return moved;
   base_.claimed = true;
   return absl::OkStatus();
@@ -97,8 +153,9 @@ absl::Status KafkaLink::Claim() {
 absl::StatusOr<std::optional<StoredRecord>> KafkaLink::ReadConnectRecord() {
   if (options_.connect_topic.empty()) return std::nullopt;
   ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
+  ASSIGN_OR_RETURN(const auto ends, Ends(options_.connect_topic));
   ASSIGN_OR_RETURN(auto record, kafka::ReadLast(*reader, options_.connect_topic,
-                                                options_.connect_key, kReadLimit));
+                                                options_.connect_key, kReadLimit, ends));
   if (!record || !record->value) return std::nullopt;
   return StoredRecord{.offset = record->offset, .value = *std::move(record->value)};
 }
@@ -141,6 +198,8 @@ void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {
   base_.options_hash = options_.options_hash;
   base_.generation = stored_ ? stored_->generation + 1 : 1;
   base_.claimed = false;
+  base_.writer = options_.run_id;
+  base_.transactional = options_.transactional;
   watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn, base_.last_commit_lsn);
   written_ = confirmed_ = base_.end_lsn;
   connect_offset_ = base_.connect_offset;
@@ -222,6 +281,38 @@ absl::Status KafkaLink::ProduceInternal(const Record& record, int32_t partition,
   }
 }
 
+absl::Status KafkaLink::JoinTransaction() {
+  return transaction_ ? transaction_->Join(Clock::now()) : absl::OkStatus();
+}
+
+// Goes on towards the end of the Kafka transaction, where it ends.
+absl::Status KafkaLink::AdvanceTransaction() {
+  using enum KafkaTransaction::Stage;
+  transaction_->EndWhenDue(Clock::now());
+  if (transaction_->stage() == kFlushing && producer_->queued_messages() == 0) {
+    for (const kafka::PartitionId id : transaction_->touched()) {
+      watermark_->Marked(id);
+      if (once_->is_open(id)) once_->Marked(id);
+    }
+    transaction_->PositionSent();
+    RETURN_IF_ERROR(SendPosition());
+  }
+  if (transaction_->stage() == kPosition && position_reported_) transaction_->Commit();
+  if (transaction_->stage() != kCommitting) return absl::OkStatus();
+  const auto outcome = transaction_->TakeOutcome();
+  if (!outcome) return absl::OkStatus();
+  RETURN_IF_ERROR(Explain(*outcome));
+  PositionDurable();
+  return absl::OkStatus();
+}
+
+void KafkaLink::PositionDurable() {
+  position_in_flight_ = false;
+  CHECK(written_ >= confirmed_);
+  confirmed_ = written_;
+  ++counters_.positions_written;
+}
+
 absl::Status KafkaLink::SendPosition() {
   RETURN_IF_ERROR(EnsurePositionsTopic());
   CrashPoint("before-position-record");
@@ -232,16 +323,38 @@ absl::Status KafkaLink::SendPosition() {
   record.value = value;
   position_ticket_ = kInternal | ++internal_tickets_;
   position_in_flight_ = true;
-  written_ = reachable();
+  position_reported_ = false;
+  written_ = watermark_->position().end_lsn;
   return ProduceInternal(record, 0, position_ticket_);
 }
 
 absl::Status KafkaLink::WritePosition() {
   if (position_in_flight_ || reachable() == written_) return absl::OkStatus();
-  return SendPosition();
+  if (!transaction_) return SendPosition();
+  RETURN_IF_ERROR(JoinTransaction());
+  transaction_->End();
+  return absl::OkStatus();
+}
+
+// Waits until no Kafka transaction is open.
+absl::Status KafkaLink::CommitNow(SteadyTime deadline) {
+  transaction_->End();
+  while (transaction_->is_open()) {
+    if (Clock::now() > deadline) {
+      return absl::UnavailableError(
+          Cat("Kafka did not commit a transaction in time: ", last_error()));
+    }
+    RETURN_IF_ERROR(Serve(5ms));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status KafkaLink::WritePositionNow() {
+  if (transaction_) {
+    RETURN_IF_ERROR(CommitNow(Clock::now() + kWriteLimit));  // What is open says less.
+    RETURN_IF_ERROR(JoinTransaction());
+    return CommitNow(Clock::now() + kWriteLimit);
+  }
   RETURN_IF_ERROR(WaitWhile(position_in_flight_, "a position record"));  // One of before says less.
   RETURN_IF_ERROR(SendPosition());
   return WaitWhile(position_in_flight_, "a position record");
@@ -278,6 +391,9 @@ absl::Status KafkaLink::WriteConnectRecord(const std::string& value) {
   record.topic = options_.connect_topic;
   record.key = options_.connect_key;
   record.value = value;
+  if (transaction_ && transaction_->stage() > KafkaTransaction::Stage::kOpen)
+    RETURN_IF_ERROR(CommitNow(Clock::now() + kWriteLimit));
+  RETURN_IF_ERROR(JoinTransaction());
   connect_ticket_ = kInternal | ++internal_tickets_;
   connect_in_flight_ = true;
   return ProduceInternal(record, kafka::PartitionOf(options_.connect_key, connect_partitions_),
@@ -286,6 +402,7 @@ absl::Status KafkaLink::WriteConnectRecord(const std::string& value) {
 
 absl::Status KafkaLink::WriteConnectRecordNow(const std::string& value) {
   RETURN_IF_ERROR(WriteConnectRecord(value));
+  if (transaction_) return CommitNow(Clock::now() + kWriteLimit);
   return WaitWhile(connect_in_flight_, "Debezium's offset record");
 }
 
@@ -339,7 +456,8 @@ absl::Status KafkaLink::Register(const std::vector<std::string>& topics) {
     ASSIGN_OR_RETURN(const bool is_new, Adopt(name));
     any_new = any_new || is_new;
   }
-  return any_new ? WritePositionNow() : absl::OkStatus();
+  // A Kafka transaction holds the position together with the first record.
+  return any_new && !transaction_ ? WritePositionNow() : absl::OkStatus();
 }
 
 absl::StatusOr<KafkaLink::Topic*> KafkaLink::FindTopic(const Record& record) {
@@ -374,6 +492,7 @@ absl::Status KafkaLink::Send(const Record& record) {
     ASSIGN_OR_RETURN(const bool written, PassOver(topic, record, id));
     if (written) return absl::OkStatus();
   }
+  RETURN_IF_ERROR(JoinTransaction());
   // The ticket is the watermark's next one; it is taken only once the producer has the record.
   const absl::Status status = producer_->Produce(record, partition, next_ticket_);
   if (!status.ok()) return Explain(status);
@@ -384,8 +503,10 @@ absl::Status KafkaLink::Send(const Record& record) {
   if (watched) once_->Sent(id);
   if (replay_until_ != kNoLsn) ++counters_.replayed_records;
   ++counters_.records;
-  counters_.record_bytes +=
+  const size_t bytes =
       (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+  counters_.record_bytes += bytes;
+  if (transaction_) transaction_->Sent(id, bytes);
   return absl::OkStatus();
 }
 
@@ -419,6 +540,7 @@ absl::Status KafkaLink::Passed(Lsn end) {
 
 void KafkaLink::Committed(Lsn end_lsn, Lsn last_commit, int64_t commit_micros) {
   watermark_->Committed(end_lsn, last_commit);
+  if (transaction_) transaction_->SourceCommitted(Clock::now());
   if (commit_micros == 0) return;
   if (open_commits_.empty() || commit_micros - open_commits_.back().micros >= kCommitSampleMicros) {
     open_commits_.push_back({end_lsn, commit_micros});
@@ -433,11 +555,9 @@ void KafkaLink::OnDelivery(const kafka::Delivery& delivery) {
     CrashPoint("after-acknowledgement");
   } else if (delivery.ticket == position_ticket_) {
     CrashPoint("after-position-record");
-    position_in_flight_ = false;
+    position_reported_ = true;
     last_position_offset_ = delivery.offset;
-    CHECK(written_ >= confirmed_);
-    confirmed_ = written_;
-    ++counters_.positions_written;
+    if (!transaction_) PositionDurable();
   } else if (delivery.ticket == connect_ticket_) {
     connect_in_flight_ = false;
     if (delivery.offset >= 0) connect_offset_ = delivery.offset;
@@ -461,11 +581,18 @@ absl::Status KafkaLink::CheckOffsets() {
 absl::Status KafkaLink::Serve(std::chrono::milliseconds timeout) {
   RETURN_IF_ERROR(Explain(producer_->Serve(
       [this](const kafka::Delivery& delivery) { OnDelivery(delivery); }, timeout)));
+  if (once_) RETURN_IF_ERROR(CheckOffsets());
+  if (transaction_) RETURN_IF_ERROR(AdvanceTransaction());
   PassCommits();
-  return once_ ? CheckOffsets() : absl::OkStatus();
+  return absl::OkStatus();
+}
+
+void KafkaLink::Leave() {
+  if (transaction_) transaction_->Abandon(kAbortLimit);
 }
 
 absl::Status KafkaLink::Flush(SteadyTime deadline) {
+  if (transaction_) return CommitNow(deadline);
   RETURN_IF_ERROR(Explain(producer_->Flush(
       deadline, [this](const kafka::Delivery& delivery) { OnDelivery(delivery); })));
   PassCommits();

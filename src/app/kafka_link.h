@@ -10,7 +10,10 @@
 //   - a topic's end offsets stand in an acknowledged position record before the first record to it
 //   goes out;
 //   - confirmed() never passes an acknowledged position record, and that never passes an open
-//   record.
+//   record;
+//   - with transactional, records and the position behind them are committed together
+//   (kafka_transaction.h), and a process that was thought dead is fenced before its position is
+//   read.
 // Calls return at once but for those that say so; those end within their limit. Errors:
 // ResourceExhausted from Send() when the producer is full (serve, then repeat), Unavailable when
 // the broker does not answer, others stop the program. One thread: the capture loop's. Source:
@@ -25,6 +28,7 @@
 
 #include "admin/counters.h"
 #include "app/exactly_once.h"
+#include "app/kafka_transaction.h"
 #include "app/start_decision.h"
 #include "app/topic_rules.h"
 #include "base/clock.h"
@@ -35,6 +39,7 @@
 #include "kafka/client_options.h"
 #include "kafka/log_reader.h"
 #include "kafka/partitions.h"
+#include "kafka/position_reader.h"
 #include "kafka/producer.h"
 #include "kafka/topics.h"
 
@@ -47,7 +52,10 @@ struct KafkaLinkOptions {
   std::string connect_topic;    // Where Debezium's offset record goes; empty: nowhere.
   std::string connect_key;      // Its key.
   std::string options_hash;     // Written into the position record.
+  std::string run_id{};         // The same.
   bool exactly_once = true;
+  bool transactional = false;  // Only with exactly_once.
+  TransactionLimits transaction_limits{};
   bool accept_mismatch = false;  // Topics that do not hold what we have written are taken as found.
   // Its records come by the clock and not by the stream: they are never compared. Empty: none.
   std::string clock_topic{};
@@ -71,6 +79,14 @@ class KafkaLink {
   static absl::StatusOr<std::unique_ptr<KafkaLink>> Open(KafkaLinkOptions options,
                                                          admin::CaptureCounters& counters);
 
+  // With Kafka transactions, now or in the last run: whether an earlier process may still write, so
+  // that Fence() must be called when the slot is free. `was_ours`: an earlier session of this
+  // process has fenced; then it fails with ExitCode::kFenced where another process has done so
+  // since. Blocks, bounded.
+  absl::StatusOr<bool> NeedsFence(bool was_ours);
+  // Ends what an earlier process has left open, and sees to it that Kafka refuses what it still
+  // sends; the position says so at once. Blocks, bounded.
+  absl::Status Fence();
   // What earlier runs left. Each blocks, bounded. A malformed position is DataLoss.
   absl::StatusOr<std::optional<PositionRecord>> ReadPosition();
   absl::StatusOr<std::optional<StoredRecord>> ReadConnectRecord();
@@ -111,7 +127,10 @@ class KafkaLink {
   // than that.
   absl::Status Passed(Lsn end);
   // Records of ours that belong to no transaction (heartbeats) have been sent outside of one.
-  void CommittedAgain() { watermark_->Committed(watermark_->committed()); }
+  void CommittedAgain() {
+    watermark_->Committed(watermark_->committed());
+    if (transaction_) transaction_->SourceCommitted(std::chrono::steady_clock::now());
+  }
   Lsn last_commit() const { return watermark_->position().last_commit_lsn; }
 
   // Readable when Serve() has something to do.
@@ -120,11 +139,21 @@ class KafkaLink {
   absl::Status Serve(std::chrono::milliseconds timeout = {});
   // Serves until nothing is in flight, or until the deadline (Unavailable).
   absl::Status Flush(SteadyTime deadline);
+  // When Serve() wants to be called at the latest.
+  std::optional<SteadyTime> due() const {
+    return transaction_ ? transaction_->due() : std::nullopt;
+  }
+  // Records have been sent of a source transaction that is not complete: it will come again.
+  bool HoldsPart() const { return transaction_ && transaction_->is_open() && !transaction_->whole(); }
+  // The last call: what was sent and cannot be committed any more is made void. Blocks, bounded.
+  void Leave();
 
   // True when everything sent is durable and the position could cover it.
-  bool Drained() const { return watermark_->idle() && producer_->queued_messages() == 0; }
+  bool Drained() const {
+    return watermark_->idle() && producer_->queued_messages() == 0 && !InTransaction();
+  }
   // The end LSN that a position record could have now.
-  Lsn reachable() const { return watermark_->position().end_lsn; }
+  Lsn reachable() const { return InTransaction() ? confirmed_ : watermark_->position().end_lsn; }
   // The end LSN of the last position record sent, and of the last one that is durable.
   Lsn written() const { return written_; }
   Lsn confirmed() const { return confirmed_; }
@@ -172,6 +201,8 @@ class KafkaLink {
   KafkaLink(KafkaLinkOptions options, admin::CaptureCounters& counters)
       : options_(std::move(options)), counters_(counters), door_(*this) {}
   absl::StatusOr<kafka::LogReader*> Reader();
+  absl::StatusOr<std::optional<kafka::StoredPosition>> ReadStored();
+  absl::StatusOr<kafka::LogEnds> Ends(const std::string& topic);
   absl::StatusOr<Topic*> FindTopic(const Record& record);
   absl::StatusOr<bool> Adopt(const std::string& name);
   absl::StatusOr<bool> PassOver(const Topic& topic, const Record& record, kafka::PartitionId id);
@@ -180,6 +211,11 @@ class KafkaLink {
   absl::Status EnsurePositionsTopic();
   absl::Status ProduceInternal(const Record& record, int32_t partition, uint64_t ticket);
   absl::Status SendPosition();
+  bool InTransaction() const { return transaction_ && transaction_->is_open(); }
+  absl::Status JoinTransaction();
+  absl::Status AdvanceTransaction();
+  absl::Status CommitNow(SteadyTime deadline);
+  void PositionDurable();
   absl::Status WaitWhile(const bool& in_flight, std::string_view what);
   PositionRecord CurrentPosition() const;
   void OnDelivery(const kafka::Delivery& delivery);
@@ -190,6 +226,7 @@ class KafkaLink {
   std::unique_ptr<kafka::LogReader> reader_;
   std::unique_ptr<kafka::Topics> topics_;
   std::unique_ptr<kafka::Producer> producer_;
+  std::optional<KafkaTransaction> transaction_;  // Only with transactional.
   kafka::PartitionTable partitions_;
   std::unique_ptr<kafka::AckWatermark> watermark_;
   Door door_;
@@ -211,6 +248,7 @@ class KafkaLink {
   kafka::AckWatermark::Ticket next_ticket_ = 0;  // The one that the watermark gives next.
   bool position_in_flight_ = false;
   uint64_t position_ticket_ = 0;
+  bool position_reported_ = false;  // Of position_ticket_.
   Lsn written_{};
   Lsn confirmed_{};
   bool connect_in_flight_ = false;

@@ -73,7 +73,13 @@ Settings PublicSettings(const Config& config) {
   add(Section::kPipeline, "name", config.pipeline.name);
   add(Section::kPipeline, "compat", config.pipeline.compat);
   add(Section::kPipeline, "delivery",
-      config.pipeline.delivery == Delivery::kAtLeastOnce ? "at-least-once" : "exactly-once");
+      config.pipeline.delivery == Delivery::kAtLeastOnce     ? "at-least-once"
+      : config.pipeline.delivery == Delivery::kTransactional ? "transactional"
+                                                             : "exactly-once");
+  add(Section::kPipeline, "transaction.interval.ms",
+      std::to_string(config.pipeline.transaction_interval.count()));
+  add(Section::kPipeline, "transaction.max.bytes",
+      std::to_string(config.pipeline.transaction_bytes));
   add(Section::kPipeline, "topic.mismatch",
       config.pipeline.accept_topic_mismatch ? "accept" : "stop");
   add(Section::kPipeline, "offset.storage.topic", config.pipeline.offset_storage_topic);

@@ -22,7 +22,10 @@ absl::StatusOr<CaptureSettings> MakeCaptureSettings(const Config& config) {
   settings.offset_topic = config.pipeline.offset_storage_topic;
   settings.offset_flush_interval = config.pipeline.offset_flush_interval;
   settings.options_hash = StreamOptionsHash(config);
-  settings.exactly_once = config.pipeline.delivery == Delivery::kExactlyOnce;
+  settings.exactly_once = config.pipeline.delivery != Delivery::kAtLeastOnce;
+  settings.transactional = config.pipeline.delivery == Delivery::kTransactional;
+  settings.transaction_limits.interval = config.pipeline.transaction_interval;
+  settings.transaction_limits.bytes = config.pipeline.transaction_bytes;
   settings.accept_topic_mismatch = config.pipeline.accept_topic_mismatch;
   return settings;
 }

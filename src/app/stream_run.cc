@@ -368,6 +368,8 @@ absl::Status StreamRun::FollowIdleServer(SteadyTime now) {
 // The stream ends; what was sent becomes durable and is confirmed, as far as the servers allow.
 void EndStream(CaptureSession& session, bool source_is_there) {
   if (session.link().unreachable_since()) return;
+  // A part of a transaction is not committed, if it can be helped: it comes again as a whole.
+  if (session.link().HoldsPart()) return;
   absl::Status status = session.FlushAndRecord(kStopLimit);
   if (status.ok() && source_is_there) status = session.SendStatus();
   if (status.ok() && source_is_there) status = session.stream().Stop(kStopLimit);

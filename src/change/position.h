@@ -47,6 +47,8 @@ struct PositionRecord {
   int64_t generation = 0;        // One more than that of the record that its writer began with: a request of a process that
                                  // is dead may arrive late, and must not count.
   bool claimed = false;          // Its writer has seen that it was the first of this generation: no other one is.
+  std::string writer;            // The run of a process that wrote it; empty in records of before.
+  bool transactional = false;    // It was written in a Kafka transaction, with the records before it.
   int64_t written_at_ms = 0;     // For people only.
   bool operator==(const PositionRecord&) const = default;
 };

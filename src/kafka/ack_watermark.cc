@@ -45,6 +45,14 @@ PartitionId AckWatermark::Acknowledged(Ticket ticket, int64_t offset) {
   return partition;
 }
 
+void AckWatermark::Marked(PartitionId partition) {
+  CHECK(in_flight_ == 0);
+  if (next_[partition] == kNoOffset) return;
+  ++next_[partition];
+  // Where records of an unfinished transaction stand in between, the position does not reach it.
+  if (!is_pending_[partition]) ++position_.next[partition];
+}
+
 void AckWatermark::Committed(Lsn end_lsn, Lsn last_commit_lsn) {
   CHECK(end_lsn >= committed_);
   committed_ = end_lsn;

@@ -42,6 +42,8 @@ class AckWatermark {
   Ticket Sent(PartitionId partition);
   // It is durable, at this offset or kNoOffset. Once per ticket. Returns its partition.
   PartitionId Acknowledged(Ticket ticket, int64_t offset);
+  // A transaction marker of ours takes the offset behind the last record. Nothing is in flight.
+  void Marked(PartitionId partition);
   // All records of a transaction have been Sent(); or, with none since the last call, the stream is
   // known to have nothing for us up to here. LSNs do not decrease.
   void Committed(Lsn end_lsn, Lsn last_commit_lsn);

@@ -248,8 +248,13 @@ absl::Status ValidateOptions(const ClientOptions& user) {
   return CheckClient(RD_KAFKA_CONSUMER, ConsumerOptions(offline));
 }
 
-ClientOptions ProducerOptions(const ClientOptions& user) {
-  return Merge(user, ProducerDefaults(), kProducerFixed);
+ClientOptions ProducerOptions(const ClientOptions& user, const std::string& transactional_id) {
+  ClientOptions options = Merge(user, ProducerDefaults(), kProducerFixed);
+  if (transactional_id.empty()) return options;
+  options["transactional.id"] = transactional_id;
+  // A record lives as long as its transaction: librdkafka takes transaction.timeout.ms.
+  options.erase("message.timeout.ms");
+  return options;
 }
 
 ClientOptions ConsumerOptions(const ClientOptions& user) {

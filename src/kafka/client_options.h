@@ -27,7 +27,8 @@ std::vector<std::string> KnownProperties();
 absl::Status ValidateOptions(const ClientOptions& user);
 
 // The complete options of each kind of client: fixed, user's, ours. The user's must be valid.
-ClientOptions ProducerOptions(const ClientOptions& user);
+// With a transactional_id the producer writes in Kafka transactions.
+ClientOptions ProducerOptions(const ClientOptions& user, const std::string& transactional_id = "");
 ClientOptions ConsumerOptions(const ClientOptions& user);
 // For reading a topic once, from an offset to its end: shortest waits.
 ClientOptions ReaderOptions(const ClientOptions& user);

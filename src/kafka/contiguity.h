@@ -39,6 +39,9 @@ class Contiguity {
   // A record is durable, at this offset or kNoOffset. Records of one partition come in order.
   std::optional<OffsetGap> Acknowledged(PartitionId partition, int64_t offset);
 
+  // A transaction marker of ours takes the next offset. Nothing is in flight.
+  void Marked(PartitionId partition) { ++partitions_[partition].next; }
+
   // A partition with nothing in flight whose last reports had no offset: its end must be looked at.
   std::optional<PartitionId> doubtful();
   // Where a doubtful partition ends.

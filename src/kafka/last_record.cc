@@ -42,15 +42,21 @@ OwnedRecord Own(const ConsumedRecord& record) {
 }  // namespace
 
 absl::StatusOr<std::vector<OwnedRecord>> ReadRecent(LogReader& reader, std::string_view topic,
-                                                    std::string_view key, milliseconds limit) {
+                                                    std::string_view key, milliseconds limit,
+                                                    const LogEnds& ends) {
   const Deadline deadline(limit);
-  ASSIGN_OR_RETURN(const auto ranges, reader.Ranges(topic, limit));
+  ASSIGN_OR_RETURN(auto ranges, reader.Ranges(topic, limit));
   std::vector<OwnedRecord> recent;
   if (!ranges) return recent;
 
   Ranges unread;
+  bool undecided = false;
   for (size_t i = 0; i < ranges->size(); ++i) {
-    const OffsetRange range = (*ranges)[i];
+    OffsetRange& range = (*ranges)[i];
+    if (i < ends.size() && ends[i] > range.end) {
+      undecided = true;
+      range.end = ends[i];
+    }
     if (range.first < range.end)
       unread[{.topic = std::string(topic), .partition = static_cast<int32_t>(i)}] = range;
   }
@@ -64,7 +70,13 @@ absl::StatusOr<std::vector<OwnedRecord>> ReadRecent(LogReader& reader, std::stri
       unread.erase({.topic = std::string(topic), .partition = record.partition});
       return absl::OkStatus();
     };
-    RETURN_IF_ERROR(reader.Read(parts, on_record, deadline.left()));
+    const absl::Status status = reader.Read(parts, on_record, deadline.left());
+    if (undecided && absl::IsUnavailable(status)) {
+      return Annotate(status,
+                      Cat("a Kafka transaction is open in ", topic,
+                          "; it is waited for, or ended by the broker at its timeout"));
+    }
+    RETURN_IF_ERROR(status);
     for (const auto& [partition, part] : parts) {
       const auto found = unread.find(partition);
       if (found == unread.end()) continue;
@@ -76,8 +88,9 @@ absl::StatusOr<std::vector<OwnedRecord>> ReadRecent(LogReader& reader, std::stri
 }
 
 absl::StatusOr<std::optional<OwnedRecord>> ReadLast(LogReader& reader, std::string_view topic,
-                                                    std::string_view key, milliseconds limit) {
-  ASSIGN_OR_RETURN(const auto recent, ReadRecent(reader, topic, key, limit));
+                                                    std::string_view key, milliseconds limit,
+                                                    const LogEnds& ends) {
+  ASSIGN_OR_RETURN(const auto recent, ReadRecent(reader, topic, key, limit, ends));
   std::optional<OwnedRecord> last;
   for (const OwnedRecord& record : recent) {
     if (IsNewer(record, last)) last = record;

@@ -1,8 +1,9 @@
 // {"version":1,"phase":"streaming","slot":"s","epoch":{"system_identifier":"7","timeline":1,"incarnation":"0/1"},
 //  "end_lsn":"0/2","last_commit_lsn":"0/2","options_hash":"ab","topics":{"cdc.public.t":[0,12,-1]},"connect_offset":5,
-//  "generation":3,"claimed":true,"written_at_ms":1700000000000}
+//  "generation":3,"claimed":true,"writer":"0190","transactional":false,"written_at_ms":1700000000000}
 // phase is "snapshot_intent" or "streaming". connect_offset is null when there is none. All members
-// are always there, but for generation and claimed, which records of before have not.
+// are always there, but for generation, claimed, writer and transactional, which records of before
+// have not.
 
 #include "kafka/position_codec.h"
 
@@ -124,6 +125,8 @@ std::string EncodePosition(const PositionRecord& record) {
   record.connect_offset ? out.Int(*record.connect_offset) : out.Null();
   out.Key("generation").Int(record.generation);
   out.Key("claimed").Bool(record.claimed);
+  out.Key("writer").String(record.writer);
+  out.Key("transactional").Bool(record.transactional);
   out.Key("written_at_ms").Int(record.written_at_ms);
   out.EndObject();
   return json;
@@ -158,6 +161,8 @@ absl::StatusOr<PositionRecord> DecodePosition(std::string_view json) {
   if (!(*document)["generation"].is_missing())
     record.generation = in.Int<int64_t>("generation");
   record.claimed = (*document)["claimed"].Bool().value_or(false);
+  if (!(*document)["writer"].is_missing()) record.writer = in.String("writer");
+  record.transactional = (*document)["transactional"].Bool().value_or(false);
   record.written_at_ms = in.Int<int64_t>("written_at_ms");
   if (!in.bad().empty()) return Malformed(Cat("bad or missing ", in.bad()));
   if (!epoch.bad().empty()) return Malformed(Cat("bad or missing epoch.", epoch.bad()));

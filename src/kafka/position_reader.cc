@@ -33,8 +33,9 @@ absl::StatusOr<std::optional<StoredPosition>> ChoosePosition(
 
 absl::StatusOr<std::optional<StoredPosition>> ReadPosition(LogReader& reader,
                                                            std::string_view slot,
-                                                           std::chrono::milliseconds limit) {
-  ASSIGN_OR_RETURN(const auto records, ReadRecent(reader, kPositionsTopic, slot, limit));
+                                                           std::chrono::milliseconds limit,
+                                                           const LogEnds& ends) {
+  ASSIGN_OR_RETURN(const auto records, ReadRecent(reader, kPositionsTopic, slot, limit, ends));
   return ChoosePosition(records);
 }
 

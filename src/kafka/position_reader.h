@@ -27,10 +27,10 @@ struct StoredPosition {
   PositionRecord position;
 };
 
-// nullopt: there is none.
+// nullopt: there is none. `ends` as ReadRecent()'s (last_record.h).
 absl::StatusOr<std::optional<StoredPosition>> ReadPosition(
     LogReader& reader, std::string_view slot,
-    std::chrono::milliseconds limit = LogReader::kLimit);
+    std::chrono::milliseconds limit = LogReader::kLimit, const LogEnds& ends = {});
 
 // Whether a record counts more than one of the same slot that stands before it.
 bool CountsMore(const PositionRecord& later, const PositionRecord& earlier);

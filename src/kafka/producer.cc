@@ -62,13 +62,18 @@ Producer::FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) close(fd_);
 }
 
-absl::StatusOr<std::unique_ptr<Producer>> Producer::Open(const ClientOptions& user) {
+absl::StatusOr<std::unique_ptr<Producer>> Producer::Open(const ClientOptions& user,
+                                                         const std::string& transactional_id) {
   FileDescriptor event_fd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (event_fd.get() < 0)
     return absl::UnavailableError(Cat("eventfd: ", std::string_view(std::strerror(errno))));
   ASSIGN_OR_RETURN(Client client,
-                   Client::Make(RD_KAFKA_PRODUCER, ProducerOptions(user), RD_KAFKA_EVENT_DR));
-  return std::unique_ptr<Producer>(new Producer(std::move(client), std::move(event_fd)));
+                   Client::Make(RD_KAFKA_PRODUCER, ProducerOptions(user, transactional_id),
+                                RD_KAFKA_EVENT_DR));
+  std::unique_ptr<Producer> producer(new Producer(std::move(client), std::move(event_fd)));
+  if (!transactional_id.empty())
+    producer->transactions_.emplace(producer->client_, producer->event_fd_.get());
+  return producer;
 }
 
 Producer::Producer(Client client, FileDescriptor event_fd)
@@ -79,6 +84,7 @@ Producer::Producer(Client client, FileDescriptor event_fd)
 }
 
 Producer::~Producer() {
+  transactions_.reset();  // Its thread uses the client and the event fd.
   // No thread of librdkafka may write to the event fd after it is closed.
   rd_kafka_queue_io_event_enable(queue_.get(), -1, nullptr, 0);
   // Else the client waits for its queue.
@@ -259,8 +265,22 @@ absl::Status Producer::Flush(SteadyTime deadline, OnDelivery on_delivery) {
                                     connection));
 }
 
+absl::Status Producer::Abort(milliseconds limit) {
+  const Deadline deadline(limit);
+  rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
+  while (queued_messages_ > 0 && !deadline.passed()) {
+    const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), deadline.left_ms()));
+    if (event != nullptr) TakeReports(event.get(), [](const Delivery&) {});
+  }
+  return transactions_->Abort(std::max(deadline.left(), milliseconds(1)));
+}
+
 std::optional<SteadyTime> Producer::unreachable_since() const {
   if (const auto disconnected = client_.disconnected_since()) return disconnected;
+  if (transactions_) {
+    const auto committing = transactions_->committing_since();
+    if (committing && Now() - *committing >= kSilence) return committing;
+  }
   // A broker that hangs keeps its connection.
   if (queued_messages_ > 0 && Now() - last_sign_ >= kSilence) return last_sign_;
   return std::nullopt;

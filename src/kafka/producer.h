@@ -4,7 +4,8 @@
 // until Serve(), which the loop calls when event_fd() is readable. The first failed record fails
 // the producer for good: nothing queued behind it is sent any more, so that no partition gets a
 // gap; the owner makes a new one and streams again from the position. Nothing here waits except
-// Prefetch(), Serve() with a timeout and Flush(). Errors: Unavailable (broker, transport, a fatal
+// Prefetch(), Serve() with a timeout, Flush() and Abort(). With a transactional.id records belong to
+// Kafka transactions (transactions.h). Errors: Unavailable (broker, transport, a fatal
 // error of this instance: make a new one), OutOfRange (record above a size limit),
 // FailedPrecondition (topic gone, not authorised: an operator acts), ResourceExhausted (queue full:
 // serve, then repeat). Thread: the capture loop's only. The destructor drops what is still queued.
@@ -28,6 +29,7 @@
 #include "kafka/client.h"
 #include "kafka/client_options.h"
 #include "kafka/handles.h"
+#include "kafka/transactions.h"
 
 namespace walrelay::kafka {
 
@@ -44,8 +46,9 @@ class Producer {
  public:
   using OnDelivery = absl::FunctionRef<void(const Delivery&)>;
 
-  // Does not wait for a broker.
-  static absl::StatusOr<std::unique_ptr<Producer>> Open(const ClientOptions& user);
+  // Does not wait for a broker. An empty transactional_id: without transactions.
+  static absl::StatusOr<std::unique_ptr<Producer>> Open(const ClientOptions& user,
+                                                        const std::string& transactional_id = "");
   ~Producer();
 
   // Learns leaders and partition count of a topic, so that the first record to it is not held up by
@@ -64,12 +67,17 @@ class Producer {
   // Serves until nothing is in flight. Unavailable when records are left at the deadline.
   absl::Status Flush(SteadyTime deadline, OnDelivery on_delivery);
 
+  // Null without a transactional.id.
+  Transactions* transactions() { return transactions_ ? &*transactions_ : nullptr; }
+  // Drops what is queued, waits for what is in flight, and aborts the Kafka transaction at hand.
+  absl::Status Abort(std::chrono::milliseconds limit);
+
   // What has been produced and not been reported: records, and bytes of keys and values.
   size_t queued_messages() const { return queued_messages_; }
   size_t queued_bytes() const { return queued_bytes_; }
 
   // Since when the cluster gives no sign of life: no broker connected, or records in flight and not
-  // one report for a second or more. Clears when a broker is back. Before the first connection:
+  // one report for a second or more; a commit that takes as long. Clears when a broker is back. Before the first connection:
   // since Open(). librdkafka reconnects by itself in any case.
   std::optional<SteadyTime> unreachable_since() const;
   // The last connection or broker error, for the message; empty when there was none.
@@ -115,6 +123,7 @@ class Producer {
   Client client_;
   FileDescriptor event_fd_;
   KafkaQueue queue_;  // Released before the client that it belongs to.
+  std::optional<Transactions> transactions_;
   std::unordered_map<std::string, std::unique_ptr<Topic>, Hash, std::equal_to<>> topics_;
   Topic* last_topic_ = nullptr;  // Bulk loads write to one topic for long.
   absl::Status failure_;         // Not OK: the producer has failed for good.

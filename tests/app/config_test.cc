@@ -175,10 +175,6 @@ TEST(ConfigError, WrongValuesNameOptionAndWhatIsAllowed) {
 }
 
 TEST(ConfigError, WhatIsNotBuiltIsRefusedByName) {
-  EXPECT_THAT(Error("[pipeline]\ndelivery = \"transactional\""),
-              HasSubstr("pipeline.delivery = 'transactional' cannot be honoured (what a restart "
-                        "may do); choose one of: "
-                        "exactly-once, at-least-once"));
   EXPECT_THAT(Error(With("transforms = \"unwrap\"\n\"transforms.unwrap.type\" = \"x.Y\"")),
               HasSubstr("source.transforms.unwrap.type: 'x.Y' is not built"));
   EXPECT_THAT(Error(With("signal.data.collection = \"public.s\"")),

@@ -28,7 +28,7 @@ import urllib.request
 import psycopg2
 import psycopg2.extensions
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -139,9 +139,9 @@ def topics(prefix):
     return {name: sorted(topic.partitions) for name, topic in found.items() if name.startswith(prefix)}
 
 
-def end_offsets(names):
-    """{(topic, partition): end offset} of the topics given as topics() gives them."""
-    consumer = new_consumer()
+def end_offsets(names, **options):
+    """{(topic, partition): end offset} of the topics given as topics() gives them; up to the first open transaction."""
+    consumer = new_consumer(**options)
 
     def end(topic, partition):
         with contextlib.suppress(KafkaException):  # A topic of this moment: its leader is not known everywhere.
@@ -154,12 +154,12 @@ def end_offsets(names):
 
 
 def read_topics(names, starts=None):
-    """{(topic, partition): [messages]}, each partition from its start to its present end."""
+    """{(topic, partition): [committed messages]}, each partition from its start to its present end."""
     ends = end_offsets(names)
     starts = {key: (starts or {}).get(key, 0) for key in ends}
     messages = {key: [] for key in ends}
     open_keys = {key for key in ends if ends[key] > starts[key]}
-    consumer = new_consumer()
+    consumer = new_consumer(**{"enable.partition.eof": True})
     try:
         consumer.assign([TopicPartition(topic, partition, starts[topic, partition]) for topic, partition in sorted(open_keys)])
         deadline = time.monotonic() + 120
@@ -167,9 +167,11 @@ def read_topics(names, starts=None):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"topics not read to their ends: {sorted(open_keys)}")
             for message in consumer.consume(10000, timeout=1):
-                if message.error():
-                    continue
                 key = message.topic(), message.partition()
+                if message.error():  # The last offset may be a transaction marker: then its end says so.
+                    if message.error().code() == KafkaError._PARTITION_EOF and message.offset() >= ends[key]:
+                        open_keys.discard(key)
+                    continue
                 if message.offset() < ends[key]:
                     messages[key].append(message)
                 if message.offset() + 1 >= ends[key]:

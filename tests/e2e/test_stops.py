@@ -63,8 +63,8 @@ def test_unknown_key(events):
     assert re.search(r"walrelay\.toml:\d+", events.log()), "file and line"
 
 
-def test_unbuilt_delivery(events):
-    events.pipeline_options["delivery"] = "transactional"
+def test_unknown_delivery(events):
+    events.pipeline_options["delivery"] = "exactly-twice"
     assert run_until_it_ends(events) == 2
 
 
