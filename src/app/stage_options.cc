@@ -98,6 +98,7 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
   options.sink.target_table_format = sink.table_format;
   options.sink.unavailable_placeholder = envelope.unavailable_placeholder;
   options.sink.schemaless = FormatOf(envelope);
+  options.sink.soft_deletes = sink.soft_deletes;
   options.sink.park_tables = sink.park_tables;
   options.sink.dead_letters_per_minute = sink.dead_letters_per_minute;
   if (sink.raw_payload == "json") options.sink.raw_payload = apply::RawPayload::kJson;

@@ -66,7 +66,7 @@ Mirror::Mirror(pg::Connection& connection, const SinkOptions& options, Placehold
       placeholder_(std::move(placeholder)),
       transaction_(transaction),
       prepared_(prepared),
-      catalog_(connection, options.kind),
+      catalog_(connection, options.kind, options.soft_deletes),
       incomplete_rows_(connection, options.pipeline, SinkName(options.kind)),
       values_(options.schemaless) {}
 
@@ -84,6 +84,7 @@ absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
   }
   if (envelope.op == 't') {
     table->batch.Truncate();
+    table->truncated_us = envelope.source_ts_us;
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(CheckKey(*table, envelope));
@@ -146,6 +147,7 @@ absl::StatusOr<Mirror::Table*> Mirror::Find(const Envelope& envelope) {
   // The address stays: it may be among those changed.
   table->is_changed = found->second->is_changed;
   if (found->second->batch.has_truncate()) table->batch.Truncate();
+  table->truncated_us = found->second->truncated_us;
   *found->second = std::move(*table);
   return found->second.get();
 }

@@ -61,6 +61,11 @@ class Mirror {
   // A row event or truncate. DataLoss: the record's fault; nothing of it was taken. Other errors,
   // as those of MakePlans(), Queue() and Write(), are marked with the table (table_fault.h).
   absl::Status Add(const Envelope& envelope, uint32_t record);
+  // True where what was added before must be written before this: rows that a truncate marks as
+  // deleted must be there.
+  bool IsBarrier(const Envelope& envelope) const {
+    return options_.soft_deletes && envelope.op == 't' && !changed_.empty();
+  }
 
   // Sets how each table is written; reads what moved rows need. Then:
   absl::Status MakePlans();
@@ -94,13 +99,15 @@ class Mirror {
     std::string staging;           // Its temporary table.
     uint64_t staging_version = 0;  // The shape that was made for; 0: none.
     CopyChance copy_chance;
+    int64_t truncated_us = 0;  // Source time of the batch's last truncate.
     bool is_changed = false;
     bool has_incomplete = false;          // It has rows in walrelay.incomplete_rows.
     bool is_provisional = false;          // Only a truncate was seen: its key is not known yet.
     bool has_source_key = false;          // Its key is the source's replica identity,
     bool has_record_key = true;           // and, or else, that of its records.
     std::vector<std::string> record_key;  // Columns of the records' key when it was opened.
-    explicit Table(MirrorTable made) : shape(std::move(made)), batch(shape.key) {}
+    explicit Table(MirrorTable made)
+        : shape(std::move(made)), batch(shape.key, shape.soft_deletes()) {}
   };
 
   absl::Status AddRow(const Envelope& envelope, uint32_t record);
@@ -137,6 +144,9 @@ class Mirror {
   absl::Status WriteKeyed(Table& table, RowError failed);
   absl::Status WriteAppends(Table& table, RowError failed);
   absl::Status QueueChanges(Table& table, Groups groups, StatementQueue& queue);
+  absl::Status QueueKeys(Table& table, std::span<const uint32_t> entries, const std::string& sql,
+                         bool with_metadata, StatementQueue& queue);
+  absl::Status QueueTruncate(Table& table, StatementQueue& queue);
   absl::Status WriteStaged(Table& table, Groups groups, bool deletes);
   absl::StatusOr<bool> CopyInserts(Table& table, Groups groups);
   absl::Status CopyRows(Table& table, std::span<const uint16_t> columns,

@@ -1,5 +1,7 @@
 #include "apply/mirror_table.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/status.h"
 #include "pg/quoting.h"
@@ -26,11 +28,25 @@ std::string ColumnList(const MirrorTable& table, std::span<const uint16_t> colum
   return list;
 }
 
-std::string InsertHead(const MirrorTable& table, std::span<const uint16_t> columns) {
+std::string InsertHead(const MirrorTable& table, std::span<const uint16_t> columns, RowMark mark) {
+  // A live row's mark is the column's default.
+  const std::string deleted =
+      mark == RowMark::kDeleted ? Cat(", ", Quoted(table.metadata.deleted)) : "";
   // OVERRIDING: an identity column of an existing table takes the source's value, not its own.
   return Cat("INSERT INTO ", table.quoted, " AS t (", ColumnList(table, columns),
              Quoted(table.metadata.operation), ", ", Quoted(table.metadata.timestamp), ", ",
-             Quoted(table.metadata.synced_at), ") OVERRIDING SYSTEM VALUE ");
+             Quoted(table.metadata.synced_at), deleted, ") OVERRIDING SYSTEM VALUE ");
+}
+
+std::string_view MarkValue(RowMark mark) { return mark == RowMark::kDeleted ? ", true" : ""; }
+
+// SET of a row that becomes a deleted one; `operation` and `timestamp` are SQL.
+std::string SetDeleted(const MirrorTable& table, std::string_view operation,
+                       std::string_view timestamp) {
+  const MetadataColumns& ours = table.metadata;
+  return Cat(" SET ", Quoted(ours.deleted), " = true, ", Quoted(ours.operation), " = ", operation,
+             ", ", Quoted(ours.timestamp), " = ", timestamp, ", ", Quoted(ours.synced_at),
+             " = pg_catalog.now()");
 }
 
 bool IsKey(const MirrorTable& table, uint16_t column) {
@@ -38,6 +54,22 @@ bool IsKey(const MirrorTable& table, uint16_t column) {
     if (key == column) return true;
   }
   return false;
+}
+
+// A deleted row that comes again is a new one: what the new one does not have is not the old one's.
+std::string ForgetDeleted(const MirrorTable& table, std::span<const uint16_t> columns) {
+  std::string sql = Cat(", ", Quoted(table.metadata.deleted), " = EXCLUDED.",
+                        Quoted(table.metadata.deleted));
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    const auto column = static_cast<uint16_t>(i);
+    if (!table.columns[i].writable || IsKey(table, column) ||
+        std::find(columns.begin(), columns.end(), column) != columns.end())
+      continue;
+    const std::string& name = table.columns[i].quoted;
+    sql += Cat(", ", name, " = CASE WHEN NOT t.", Quoted(table.metadata.deleted), " THEN t.", name,
+               " END");
+  }
+  return sql;
 }
 
 std::string ConflictTail(const MirrorTable& table, std::span<const uint16_t> columns) {
@@ -57,7 +89,12 @@ std::string ConflictTail(const MirrorTable& table, std::span<const uint16_t> col
     sql += Cat(Quoted(name), " = EXCLUDED.", Quoted(name),
                name == table.metadata.synced_at ? "" : ", ");
   }
+  if (table.soft_deletes()) sql += ForgetDeleted(table, columns);
   return sql;
+}
+
+std::string NotDeleted(const MirrorTable& table, std::string_view alias) {
+  return table.soft_deletes() ? Cat(" AND NOT ", alias, ".", Quoted(table.metadata.deleted)) : "";
 }
 
 // t.key = value, where a key that may be NULL is found too.
@@ -81,14 +118,39 @@ std::string KeyCondition(const MirrorTable& table, size_t first = 1) {
   return sql;
 }
 
+// One row that is equal in all columns given.
+std::string WholeRowCondition(const MirrorTable& table, std::span<const uint16_t> columns) {
+  std::string condition;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const MirrorColumn& column = table.columns[columns[i]];
+    // Types without equality (json, xml, point) are compared by their text.
+    const std::string cast = column.equality.empty() ? "::text" : "";
+    condition += Cat(i == 0 ? "" : " AND ", "r.", column.quoted, cast, " IS NOT DISTINCT FROM $",
+                     i + 1, "::", column.type.sql, cast);
+  }
+  return Cat(" WHERE (t.tableoid, t.ctid) = (SELECT r.tableoid, r.ctid FROM ", table.quoted,
+             " AS r WHERE ", condition.empty() ? "true" : condition, NotDeleted(table, "r"),
+             " LIMIT 1)");
+}
+
+std::string StagedCondition(const MirrorTable& table, int group) {
+  std::string sql = Cat(" WHERE s.", kGroup, " = ", group);
+  for (const uint16_t key : table.key) {
+    const MirrorColumn& column = table.columns[key];
+    sql += Cat(" AND ", KeyEquals(column, Cat("s.", column.quoted)));
+  }
+  return sql;
+}
+
 }  // namespace
 
-MetadataColumns MetadataColumnsOf(SinkKind kind) {
+MetadataColumns MetadataColumnsOf(SinkKind kind, bool soft_deletes) {
   switch (kind) {
     case SinkKind::kLake:
-      return {"cdc_operation", "cdc_timestamp", "synced_at"};
+      return {"cdc_operation", "cdc_timestamp", "synced_at", soft_deletes ? "cdc_deleted" : ""};
     case SinkKind::kTarget:
-      return {"__cdc_operation", "__cdc_timestamp", "__synced_at"};
+      return {"__cdc_operation", "__cdc_timestamp", "__synced_at",
+              soft_deletes ? "__deleted" : ""};
   }
   return {};
 }
@@ -106,10 +168,12 @@ std::optional<uint16_t> MirrorTable::Find(std::string_view column) const {
   return std::nullopt;
 }
 
-std::string UpsertRowSql(const MirrorTable& table, std::span<const uint16_t> columns) {
-  std::string sql = InsertHead(table, columns) + "VALUES (";
+std::string UpsertRowSql(const MirrorTable& table, std::span<const uint16_t> columns,
+                         RowMark mark) {
+  std::string sql = InsertHead(table, columns, mark) + "VALUES (";
   for (size_t i = 0; i < columns.size(); ++i) sql += Cat("$", i + 1, ", ");
-  sql += Cat("$", columns.size() + 1, ", $", columns.size() + 2, ", pg_catalog.now())");
+  sql += Cat("$", columns.size() + 1, ", $", columns.size() + 2, ", pg_catalog.now()",
+             MarkValue(mark), ")");
   return sql + ConflictTail(table, columns);
 }
 
@@ -117,18 +181,27 @@ std::string DeleteRowSql(const MirrorTable& table) {
   return Cat("DELETE FROM ", table.quoted, " AS t WHERE ", KeyCondition(table));
 }
 
+std::string MarkRowSql(const MirrorTable& table) {
+  const size_t keys = table.key.size();
+  return Cat("UPDATE ", table.quoted, " AS t",
+             SetDeleted(table, Cat("$", keys + 1), Cat("$", keys + 2)), " WHERE ",
+             KeyCondition(table));
+}
+
 std::string DeleteWholeRowSql(const MirrorTable& table, std::span<const uint16_t> columns) {
-  std::string condition;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const MirrorColumn& column = table.columns[columns[i]];
-    // Types without equality (json, xml, point) are compared by their text.
-    const std::string cast = column.equality.empty() ? "::text" : "";
-    condition += Cat(i == 0 ? "" : " AND ", "r.", column.quoted, cast, " IS NOT DISTINCT FROM $",
-                     i + 1, "::", column.type.sql, cast);
-  }
-  return Cat("DELETE FROM ", table.quoted,
-             " AS t WHERE (t.tableoid, t.ctid) = (SELECT r.tableoid, r.ctid FROM ", table.quoted,
-             " AS r WHERE ", condition.empty() ? "true" : condition, " LIMIT 1)");
+  return Cat("DELETE FROM ", table.quoted, " AS t", WholeRowCondition(table, columns));
+}
+
+std::string MarkWholeRowSql(const MirrorTable& table, std::span<const uint16_t> columns) {
+  return Cat("UPDATE ", table.quoted, " AS t",
+             SetDeleted(table, Cat("$", columns.size() + 1), Cat("$", columns.size() + 2)),
+             WholeRowCondition(table, columns));
+}
+
+std::string TruncateSql(const MirrorTable& table) {
+  if (!table.soft_deletes()) return Cat("TRUNCATE TABLE ", table.quoted);
+  return Cat("UPDATE ", table.quoted, " AS t", SetDeleted(table, "'t'", "$1"), " WHERE NOT t.",
+             Quoted(table.metadata.deleted));
 }
 
 std::string SelectRowSql(const MirrorTable& table, std::span<const uint16_t> columns) {
@@ -136,7 +209,8 @@ std::string SelectRowSql(const MirrorTable& table, std::span<const uint16_t> col
   for (size_t i = 0; i < columns.size(); ++i) {
     list += Cat(i == 0 ? "" : ", ", "t.", table.columns[columns[i]].quoted, "::text");
   }
-  return Cat("SELECT ", list, " FROM ", table.quoted, " AS t WHERE ", KeyCondition(table));
+  return Cat("SELECT ", list, " FROM ", table.quoted, " AS t WHERE ", KeyCondition(table),
+             NotDeleted(table, "t"));
 }
 
 std::string SetColumnSql(const MirrorTable& table, uint16_t column) {
@@ -154,7 +228,8 @@ std::string FindRowsSql(const MirrorTable& table) {
     condition += Cat(i == 0 ? "" : " AND ", KeyEquals(column, Cat("u.k", i, "::", column.type.sql)));
   }
   return Cat("SELECT u.place FROM ROWS FROM (unnest(", arrays, ")) WITH ORDINALITY AS u (", names,
-             "place) WHERE EXISTS (SELECT 1 FROM ", table.quoted, " AS t WHERE ", condition, ")");
+             "place) WHERE EXISTS (SELECT 1 FROM ", table.quoted, " AS t WHERE ", condition,
+             NotDeleted(table, "t"), ")");
 }
 
 std::string CreateStagingSql(const MirrorTable& table, std::string_view staging) {
@@ -174,20 +249,21 @@ std::string CopyStagingSql(const MirrorTable& table, std::string_view staging,
 }
 
 std::string UpsertStagedSql(const MirrorTable& table, std::string_view staging,
-                            std::span<const uint16_t> columns, int group) {
-  return Cat(InsertHead(table, columns), "SELECT ", ColumnList(table, columns), kOperation, ", ",
-             kTimestamp, ", pg_catalog.now() FROM ", Staging(staging), " AS s WHERE s.", kGroup,
-             " = ", group, ConflictTail(table, columns));
+                            std::span<const uint16_t> columns, RowMark mark, int group) {
+  return Cat(InsertHead(table, columns, mark), "SELECT ", ColumnList(table, columns), kOperation,
+             ", ", kTimestamp, ", pg_catalog.now()", MarkValue(mark), " FROM ", Staging(staging),
+             " AS s WHERE s.", kGroup, " = ", group, ConflictTail(table, columns));
+}
+
+std::string MarkStagedSql(const MirrorTable& table, std::string_view staging) {
+  return Cat("UPDATE ", table.quoted, " AS t",
+             SetDeleted(table, Cat("s.", kOperation), Cat("s.", kTimestamp)), " FROM ",
+             Staging(staging), " AS s", StagedCondition(table, kMarkGroup));
 }
 
 std::string DeleteStagedSql(const MirrorTable& table, std::string_view staging) {
-  std::string sql = Cat("DELETE FROM ", table.quoted, " AS t USING ", Staging(staging),
-                        " AS s WHERE s.", kGroup, " = ", kDeleteGroup);
-  for (const uint16_t key : table.key) {
-    const MirrorColumn& column = table.columns[key];
-    sql += Cat(" AND ", KeyEquals(column, Cat("s.", column.quoted)));
-  }
-  return sql;
+  return Cat("DELETE FROM ", table.quoted, " AS t USING ", Staging(staging), " AS s",
+             StagedCondition(table, kDeleteGroup));
 }
 
 std::string CopyTableSql(const MirrorTable& table, std::span<const uint16_t> columns) {

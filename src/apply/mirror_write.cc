@@ -25,6 +25,10 @@ void AppendCell(const Cell& cell, std::string& out) {
   out.push_back('\t');
 }
 
+RowMark MarkOf(const TableBatch::Group& group) {
+  return group.is_delete ? RowMark::kDeleted : RowMark::kLive;
+}
+
 absl::Status PutWhenFull(pg::CopyWriter& copy, std::string& text) {
   if (text.size() < kCopyChunk) return absl::OkStatus();
   const absl::Status status = copy.Put(text);
@@ -62,31 +66,44 @@ absl::Status Mirror::Queue(StatementQueue& queue) {
 }
 
 absl::Status Mirror::QueueTable(Table& table, StatementQueue& queue) {
-  const bool truncates = table.batch.has_truncate();
-  if (truncates) {
-    ASSIGN_OR_RETURN(const std::string* name,
-                     prepared_.Name(Cat("TRUNCATE TABLE ", table.shape.quoted)));
-    queue.Begin(*name, {.what = table.what, .source_table = table.full_name});
-  }
+  if (table.batch.has_truncate()) RETURN_IF_ERROR(QueueTruncate(table, queue));
   if (!table.batch.has_key()) return QueueAppends(table, queue);
   return QueueChanges(table, table.plan.upserts, queue);
 }
 
+absl::Status Mirror::QueueTruncate(Table& table, StatementQueue& queue) {
+  ASSIGN_OR_RETURN(const std::string* name, prepared_.Name(TruncateSql(table.shape)));
+  queue.Begin(*name, {.what = table.what, .source_table = table.full_name});
+  if (table.shape.soft_deletes()) queue.Add(TimestampText(table.truncated_us));
+  return absl::OkStatus();
+}
+
+// A statement by the key of each entry.
+absl::Status Mirror::QueueKeys(Table& table, std::span<const uint32_t> entries,
+                               const std::string& sql, bool with_metadata, StatementQueue& queue) {
+  if (entries.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string* name, prepared_.Name(sql));
+  for (const uint32_t index : entries) {
+    const TableBatch::Entry& entry = table.batch.entry(index);
+    queue.Begin(*name,
+                {.what = table.what, .source_table = table.full_name, .record = entry.record});
+    for (const uint16_t column : table.shape.key)
+      queue.Add(ParameterOf(table.batch.cell(index, column)));
+    if (!with_metadata) continue;
+    queue.Add(std::string_view(&entry.op, 1));
+    queue.Add(TimestampText(entry.source_ts_us));
+  }
+  return absl::OkStatus();
+}
+
 // The deletes, then the rows of `groups`.
 absl::Status Mirror::QueueChanges(Table& table, Groups groups, StatementQueue& queue) {
-  if (!table.plan.deletes.empty()) {
-    ASSIGN_OR_RETURN(const std::string* name, prepared_.Name(DeleteRowSql(table.shape)));
-    for (const uint32_t index : table.plan.deletes) {
-      queue.Begin(*name, {.what = table.what,
-                          .source_table = table.full_name,
-                          .record = table.batch.entry(index).record});
-      for (const uint16_t column : table.shape.key)
-        queue.Add(ParameterOf(table.batch.cell(index, column)));
-    }
-  }
+  RETURN_IF_ERROR(QueueKeys(table, table.plan.deletes, DeleteRowSql(table.shape), false, queue));
+  if (!table.plan.marks.empty())
+    RETURN_IF_ERROR(QueueKeys(table, table.plan.marks, MarkRowSql(table.shape), true, queue));
   for (const TableBatch::Group& group : groups) {
     ASSIGN_OR_RETURN(const std::string* name,
-                     prepared_.Name(UpsertRowSql(table.shape, group.columns)));
+                     prepared_.Name(UpsertRowSql(table.shape, group.columns, MarkOf(group))));
     for (const uint32_t index : group.entries) {
       const TableBatch::Entry& entry = table.batch.entry(index);
       queue.Begin(*name,
@@ -107,13 +124,16 @@ absl::Status Mirror::QueueAppends(Table& table, StatementQueue& queue) {
     for (const uint16_t column : WritableColumns(table)) {
       if (table.batch.cell(index, column).is_known()) columns.push_back(column);
     }
-    const std::string sql = entry.is_delete ? DeleteWholeRowSql(table.shape, columns)
-                                            : UpsertRowSql(table.shape, columns);
+    // An update is a row that goes and one that comes: what it was is no deleted row.
+    const bool is_marked = entry.is_delete && entry.op == 'd' && table.shape.soft_deletes();
+    const std::string sql = is_marked         ? MarkWholeRowSql(table.shape, columns)
+                            : entry.is_delete ? DeleteWholeRowSql(table.shape, columns)
+                                              : UpsertRowSql(table.shape, columns, RowMark::kLive);
     ASSIGN_OR_RETURN(const std::string* name, prepared_.Name(sql));
     queue.Begin(*name,
                 {.what = table.what, .source_table = table.full_name, .record = entry.record});
     for (const uint16_t column : columns) queue.Add(ParameterOf(table.batch.cell(index, column)));
-    if (entry.is_delete) continue;
+    if (entry.is_delete && !is_marked) continue;
     queue.Add(std::string_view(&entry.op, 1));
     queue.Add(TimestampText(entry.source_ts_us));
   }
@@ -128,8 +148,9 @@ absl::Status Mirror::Write(RowError failed) {
 
 absl::Status Mirror::WriteTable(Table& table, RowError failed) {
   if (table.batch.has_truncate()) {
-    RETURN_IF_ERROR(Annotate(connection_.Query(Cat("TRUNCATE TABLE ", table.shape.quoted)).status(),
-                             table.what));
+    StatementQueue queue;
+    RETURN_IF_ERROR(QueueTruncate(table, queue));
+    RETURN_IF_ERROR(queue.Run(connection_, failed));
   }
   return table.batch.has_key() ? WriteKeyed(table, failed) : WriteAppends(table, failed);
 }
@@ -204,7 +225,8 @@ absl::Status Mirror::PrepareStaging(Table& table) {
 }
 
 absl::Status Mirror::WriteStaged(Table& table, Groups groups, bool deletes) {
-  if (groups.empty() && (!deletes || table.plan.deletes.empty())) return absl::OkStatus();
+  deletes &= !table.plan.deletes.empty() || !table.plan.marks.empty();
+  if (groups.empty() && !deletes) return absl::OkStatus();
   RETURN_IF_ERROR(PrepareStaging(table));
   // The commit empties it; what an earlier call of this transaction left must go too.
   if (!deletes)
@@ -223,6 +245,7 @@ absl::Status Mirror::WriteStaged(Table& table, Groups groups, bool deletes) {
   };
   if (deletes) {
     for (const uint32_t index : table.plan.deletes) RETURN_IF_ERROR(put(index, kDeleteGroup));
+    for (const uint32_t index : table.plan.marks) RETURN_IF_ERROR(put(index, kMarkGroup));
   }
   for (size_t group = 0; group < groups.size(); ++group) {
     for (const uint32_t index : groups[group].entries) {
@@ -234,9 +257,11 @@ absl::Status Mirror::WriteStaged(Table& table, Groups groups, bool deletes) {
   std::string sql;
   if (deletes && !table.plan.deletes.empty())
     sql += DeleteStagedSql(table.shape, table.staging) + ";";
+  if (deletes && !table.plan.marks.empty())
+    sql += MarkStagedSql(table.shape, table.staging) + ";";
   for (size_t group = 0; group < groups.size(); ++group) {
     sql += UpsertStagedSql(table.shape, table.staging, groups[group].columns,
-                           static_cast<int>(group)) +
+                           MarkOf(groups[group]), static_cast<int>(group)) +
            ";";
   }
   return Annotate(connection_.Query(sql).status(), Cat("cannot write to ", table.what));

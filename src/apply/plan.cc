@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <tuple>
 
 namespace walrelay::apply {
 namespace {
@@ -27,7 +28,7 @@ void JoinKey(Cells cells, const std::vector<uint16_t>& key, std::string& out) {
 }  // namespace
 
 TableLoad TableBatch::Plan::Load(size_t bytes) const {
-  TableLoad load{.deletes = deletes.size(), .bytes = bytes};
+  TableLoad load{.deletes = deletes.size() + marks.size(), .bytes = bytes};
   for (const Group& group : upserts) {
     (group.is_new ? load.inserts : load.updates) += group.entries.size();
   }
@@ -77,6 +78,7 @@ void TableBatch::Upsert(Cells cells, const ChangeInfo& info) {
   if (!merge) entry.is_new = entry.starts_anew || info.op == 'c' || info.op == 'r';
   StoreCells(entry, cells, merge);
   entry.is_delete = false;
+  entry.has_row = true;
   entry.op = info.op;
   entry.source_ts_us = info.source_ts_us;
   entry.record = info.record;
@@ -222,15 +224,18 @@ TableBatch::Plan TableBatch::MakePlan() const {
   }
   // Groups by the columns that are known. Most rows have all of them, so the last group is tried
   // first.
-  std::map<std::pair<bool, std::vector<uint16_t>>, size_t> groups;
+  std::map<std::tuple<bool, bool, std::vector<uint16_t>>, size_t> groups;
   std::vector<uint16_t> columns;
   size_t last = 0;
   for (uint32_t index = 0; index < entries_.size(); ++index) {
     const Entry& entry = entries_[index];
     if (entry.has_left) continue;
-    if (entry.is_delete || entry.starts_anew) {
-      if (!truncate_) plan.deletes.push_back(index);
-      if (entry.is_delete) continue;
+    // A truncate has taken care of what is in the database.
+    if (!truncate_ && (entry.starts_anew || (entry.is_delete && !soft_deletes_)))
+      plan.deletes.push_back(index);
+    if (entry.is_delete && !(soft_deletes_ && entry.has_row)) {
+      if (!truncate_ && soft_deletes_) plan.marks.push_back(index);
+      continue;
     }
     if (entry.moved_from != kNone) plan.lookups.push_back({index, entry.moved_from});
     columns.clear();
@@ -240,15 +245,18 @@ TableBatch::Plan TableBatch::MakePlan() const {
       if (cell.is_known()) columns.push_back(static_cast<uint16_t>(i));
       if (cell.state == CellState::kUnsent) has_unsent = true;
     }
-    if (has_unsent) plan.unsent.push_back(index);
-    if (last < plan.upserts.size() && plan.upserts[last].is_new == entry.is_new &&
-        plan.upserts[last].columns == columns) {
+    if (has_unsent && !entry.is_delete) plan.unsent.push_back(index);
+    const bool is_new = entry.is_new && !entry.is_delete;
+    if (last < plan.upserts.size() && plan.upserts[last].is_new == is_new &&
+        plan.upserts[last].is_delete == entry.is_delete && plan.upserts[last].columns == columns) {
       plan.upserts[last].entries.push_back(index);
       continue;
     }
     const auto [found, added] =
-        groups.emplace(std::pair(entry.is_new, columns), plan.upserts.size());
-    if (added) plan.upserts.push_back({.columns = columns, .is_new = entry.is_new});
+        groups.emplace(std::tuple(is_new, entry.is_delete, columns), plan.upserts.size());
+    if (added)
+      plan.upserts.push_back(
+          {.columns = columns, .is_delete = entry.is_delete, .is_new = is_new});
     last = found->second;
     plan.upserts[last].entries.push_back(index);
   }

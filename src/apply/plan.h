@@ -11,6 +11,8 @@
 //   batches, the caller keeps the old row aside, or has the new one wait (departures and arrivals).
 //   The row of the old key is what it was when it left, whatever comes to its key later.
 // - A truncate forgets what came before it.
+// - With soft deletes a row that goes is written as it was last, and marked; one that starts anew is
+//   deleted first all the same.
 // - Without a key nothing is collapsed: rows are appended and removed in their order.
 // Pure. Not thread-safe. Cells' texts are copied.
 // Source: DESIGN.md §6; FAULTS.md §3 "TOAST".
@@ -45,6 +47,7 @@ class TableBatch {
     uint32_t first_cell = 0;
     uint32_t cell_count = 0;
     bool is_delete = false;
+    bool has_row = false;          // Its cells are a row's, not only a key's.
     bool starts_anew = false;      // Its row in the database, if any, is deleted first.
     bool is_new = false;           // The batch made it: it should not be in the database yet.
     bool has_left = false;         // No row to be written, but one that left for another key.
@@ -56,6 +59,7 @@ class TableBatch {
   // Rows that are written with the same columns.
   struct Group {
     std::vector<uint16_t> columns;  // Those with a known cell; key columns are among them.
+    bool is_delete = false;         // Soft: what these rows were last.
     bool is_new = false;            // As its entries.
     std::vector<uint32_t> entries = {};
   };
@@ -75,6 +79,7 @@ class TableBatch {
     std::vector<Departure> departures;       // `d` whose `c` came before it, or has not come.
     std::vector<Lookup> lookups;             // First: fill cells from the database.
     std::vector<uint32_t> deletes;      // Then these keys.
+    std::vector<uint32_t> marks;        // Soft: these keys are marked as deleted.
     // Then these rows; keys are unique. New ones come last: they may take a unique value that
     // another row gives up.
     std::vector<Group> upserts;
@@ -84,7 +89,8 @@ class TableBatch {
   };
 
   // `key` are column numbers; none: the table has no key.
-  explicit TableBatch(std::vector<uint16_t> key) : key_(std::move(key)) {}
+  explicit TableBatch(std::vector<uint16_t> key, bool soft_deletes = false)
+      : key_(std::move(key)), soft_deletes_(soft_deletes) {}
 
   void Upsert(Cells cells, const ChangeInfo& info);
   // Of the cells only the key counts; without a key the whole row.
@@ -121,6 +127,7 @@ class TableBatch {
   void Append(Cells cells, const ChangeInfo& info, bool is_delete);
 
   std::vector<uint16_t> key_;
+  bool soft_deletes_;
   Arena arena_;
   std::vector<Cell> cells_;
   std::vector<Entry> entries_;

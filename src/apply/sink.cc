@@ -162,11 +162,11 @@ absl::StatusOr<BatchResult> Sink::State::ApplyWhole(Batch batch) {
   if (selection.steps.empty()) return result;
   moves = progress_table.Move(selection.steps);
   for (const uint32_t index : selection.records) {
-    RETURN_IF_ERROR(ReadRecord(batch[index], index, {}, result));
+    RETURN_IF_ERROR(ReadRecord(batch, index, {}, result));
   }
   RETURN_IF_ERROR(CheckRate(result));
   RETURN_IF_ERROR(Write(batch, true));
-  result.incomplete_rows = static_cast<int64_t>(mirror.incomplete());
+  result.incomplete_rows += static_cast<int64_t>(mirror.incomplete());
   Committed(selection.steps, result);
   return result;
 }

@@ -59,6 +59,7 @@ struct SinkOptions {
                           // compare-and-set still guards.
   int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
   bool park_tables = true;                // Off: a table that no longer fits stops the sink.
+  bool soft_deletes = false;              // Deleted rows stay in the mirror, marked as such.
   std::string unavailable_placeholder = "__debezium_unavailable_value";
   SchemalessFormat schemaless;
   std::chrono::milliseconds connect_limit{10'000};

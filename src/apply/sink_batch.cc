@@ -96,8 +96,9 @@ RowId Sink::State::RowOf(const ConsumedRecord& record, const Envelope& envelope)
   return row;
 }
 
-absl::Status Sink::State::ReadRecord(const ConsumedRecord& record, uint32_t index,
-                                     const Copies& copies, BatchResult& result) {
+absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& copies,
+                                     BatchResult& result) {
+  const ConsumedRecord& record = batch[index];
   const auto refuse = [&](const Refusal& why) {
     dead.Add(record, why);
     ++result.dead_letters;
@@ -124,6 +125,10 @@ absl::Status Sink::State::ReadRecord(const ConsumedRecord& record, uint32_t inde
     }
     if (envelope.op == 't') RETURN_IF_ERROR(ReleaseTruncated(envelope));
   }
+  if (mirror.IsBarrier(envelope)) {
+    RETURN_IF_ERROR(transaction.Begin());
+    RETURN_IF_ERROR(WriteSoFar(batch, result));
+  }
   const absl::Status added = mirror.Add(envelope, index);
   if (added.code() != absl::StatusCode::kDataLoss) return added;
   const RowId row = RowOf(record, envelope);
@@ -138,6 +143,13 @@ absl::Status Sink::State::ReleaseTruncated(const Envelope& envelope) {
   RETURN_IF_ERROR(transaction.Begin());
   RETURN_IF_ERROR(letters.Unpark(table));
   parked.ReleaseTable(table);
+  return absl::OkStatus();
+}
+
+absl::Status Sink::State::WriteSoFar(Batch batch, BatchResult& result) {
+  RETURN_IF_ERROR(Write(batch, false));
+  result.incomplete_rows += static_cast<int64_t>(mirror.incomplete());
+  Clear();
   return absl::OkStatus();
 }
 

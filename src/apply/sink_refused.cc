@@ -43,12 +43,9 @@ absl::Status Sink::State::ApplyPart(Batch batch, Part part, BatchResult& result)
 absl::Status Sink::State::ReadAndWrite(Batch batch, Part part, const Copies& copies,
                                        BatchResult& result) {
   for (const uint32_t index : part) {
-    RETURN_IF_ERROR(ReadRecord(batch[index], index, copies, result));
+    RETURN_IF_ERROR(ReadRecord(batch, index, copies, result));
   }
-  RETURN_IF_ERROR(Write(batch, false));
-  result.incomplete_rows += static_cast<int64_t>(mirror.incomplete());
-  Clear();
-  return absl::OkStatus();
+  return WriteSoFar(batch, result);
 }
 
 // The raw event of a record that the mirror refuses is history all the same.

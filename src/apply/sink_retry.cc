@@ -77,7 +77,7 @@ absl::Status Sink::State::RetryRow(std::span<const StoredLetter> row, int64_t& a
     Copies copies{.although_parked = true};
     ASSIGN_OR_RETURN(const bool is_stored, HasRawEvent(records[i]));
     copies.raw = !is_stored;
-    retried = ReadRecord(records[i], i, copies, result);
+    retried = ReadRecord(records, i, copies, result);
   }
   std::string reason = row.front().reason;  // Of what still cannot be read.
   if (retried.ok() && result.dead_letters == 0) {

@@ -73,8 +73,7 @@ struct Sink::State {
     bool mirror = true;
     bool although_parked = false;
   };
-  absl::Status ReadRecord(const ConsumedRecord& record, uint32_t index, const Copies& copies,
-                          BatchResult& result);
+  absl::Status ReadRecord(Batch batch, uint32_t index, const Copies& copies, BatchResult& result);
   // Whether its raw event was there before us.
   bool IsStored(const ConsumedRecord& record) const {
     return !stored_events.empty() &&
@@ -83,6 +82,8 @@ struct Sink::State {
   RowId RowOf(const ConsumedRecord& record, const Envelope& envelope) const;
   absl::Status ReleaseTruncated(const Envelope& envelope);
 
+  // Writes what was read so far, in the open transaction, and forgets it.
+  absl::Status WriteSoFar(Batch batch, BatchResult& result);
   // Writes what was read. With `commit` the batch is at its end.
   absl::Status Write(Batch batch, bool commit);
   absl::Status WriteTogether(bool commit, RowError failed);

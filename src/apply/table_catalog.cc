@@ -50,6 +50,8 @@ JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = i.indkey[k]
 WHERE r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND r.relname = $2
 ORDER BY i.indisprimary DESC, i.indexrelid, k)";
 
+constexpr std::string_view kDeletedType = " boolean NOT NULL DEFAULT false";
+
 std::string Names(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names) list += Cat(list.empty() ? "" : ", ", name);
@@ -73,7 +75,7 @@ absl::StatusOr<std::optional<MirrorTable>> TableCatalog::Read(const std::string&
                     .quoted = {},
                     .columns = {},
                     .key = {},
-                    .metadata = MetadataColumnsOf(kind_)};
+                    .metadata = ours_};
   ASSIGN_OR_RETURN(table.quoted, pg::QuoteQualified(table.schema, name));
   ASSIGN_OR_RETURN(const bool exists, ReadColumns(table));
   if (!exists) return std::optional<MirrorTable>();
@@ -87,7 +89,7 @@ absl::StatusOr<bool> TableCatalog::ReadColumns(MirrorTable& table) {
     ASSIGN_OR_RETURN(const pg::Result rows, connection_.Execute(kColumnsSql, parameters));
     if (rows.rows() == 0) return false;
     table.columns.clear();
-    int metadata = 0;
+    size_t metadata = 0;
     for (int row = 0; row < rows.rows(); ++row) {
       const std::string_view name = rows.text(row, 0);
       if (!CheckName(name).ok()) {
@@ -105,7 +107,7 @@ absl::StatusOr<bool> TableCatalog::ReadColumns(MirrorTable& table) {
       ASSIGN_OR_RETURN(column.quoted, pg::QuoteIdentifier(name));
       table.columns.push_back(std::move(column));
     }
-    if (metadata == 3 || retried) return true;
+    if (metadata == ours_.size() || retried) return true;
     RETURN_IF_ERROR(AddMetadataColumns(table.name));
   }
 }
@@ -143,8 +145,8 @@ absl::Status TableCatalog::ReadKey(MirrorTable& table, const RecordKey& key) {
 }
 
 absl::Status TableCatalog::CheckName(std::string_view column) const {
-  const MetadataColumns ours = MetadataColumnsOf(kind_);
-  if (column != ours.operation && column != ours.timestamp && column != ours.synced_at)
+  if (column.empty() || (column != ours_.operation && column != ours_.timestamp &&
+                         column != ours_.synced_at && column != ours_.deleted))
     return absl::OkStatus();
   return absl::FailedPreconditionError(Cat(
       "column ", column, " of the source has the name of a column that is added to each row here"));
@@ -201,12 +203,13 @@ absl::Status TableCatalog::Create(const std::string& name, const Fields& row, co
   }
   std::string unique;
   if (!key_list.empty()) unique = Cat(", PRIMARY KEY (", key_list, ")");
-  const MetadataColumns ours = MetadataColumnsOf(kind_);
+  const std::string deleted =
+      ours_.deleted.empty() ? "" : Cat(", ", ours_.deleted, kDeletedType);
   const absl::Status created =
       connection_
-          .Query(Cat("CREATE TABLE ", quoted, " (", columns, ours.operation, " text, ",
-                     ours.timestamp, " timestamptz, ", ours.synced_at,
-                     " timestamptz NOT NULL DEFAULT now()", unique, ")"))
+          .Query(Cat("CREATE TABLE ", quoted, " (", columns, ours_.operation, " text, ",
+                     ours_.timestamp, " timestamptz, ", ours_.synced_at,
+                     " timestamptz NOT NULL DEFAULT now()", deleted, unique, ")"))
           .status();
   return Annotate(created, Cat("cannot create table ", schema, ".", name));
 }
@@ -224,14 +227,17 @@ absl::Status TableCatalog::AddColumns(const MirrorTable& table, const Fields& fi
 }
 
 absl::Status TableCatalog::AddMetadataColumns(const std::string& name) {
-  const MetadataColumns ours = MetadataColumnsOf(kind_);
   ASSIGN_OR_RETURN(const std::string quoted, pg::QuoteQualified(MirrorSchemaOf(kind_), name));
+  const std::string deleted =
+      ours_.deleted.empty()
+          ? ""
+          : Cat(", ADD COLUMN IF NOT EXISTS ", ours_.deleted, kDeletedType);
   const absl::Status added =
       connection_
-          .Query(Cat("ALTER TABLE ", quoted, " ADD COLUMN IF NOT EXISTS ", ours.operation,
-                     " text, ADD COLUMN IF NOT EXISTS ", ours.timestamp,
-                     " timestamptz, ADD COLUMN IF NOT EXISTS ", ours.synced_at,
-                     " timestamptz NOT NULL DEFAULT now()"))
+          .Query(Cat("ALTER TABLE ", quoted, " ADD COLUMN IF NOT EXISTS ", ours_.operation,
+                     " text, ADD COLUMN IF NOT EXISTS ", ours_.timestamp,
+                     " timestamptz, ADD COLUMN IF NOT EXISTS ", ours_.synced_at,
+                     " timestamptz NOT NULL DEFAULT now()", deleted))
           .status();
   return Annotate(added, Cat("cannot add our columns to ", MirrorSchemaOf(kind_), ".", name));
 }

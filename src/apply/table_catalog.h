@@ -29,7 +29,8 @@ struct RecordKey {
 
 class TableCatalog {
  public:
-  TableCatalog(pg::Connection& connection, SinkKind kind) : connection_(connection), kind_(kind) {}
+  TableCatalog(pg::Connection& connection, SinkKind kind, bool soft_deletes)
+      : connection_(connection), kind_(kind), ours_(MetadataColumnsOf(kind, soft_deletes)) {}
 
   // Nullopt when there is no such table.
   absl::StatusOr<std::optional<MirrorTable>> Read(const std::string& name, const RecordKey& key);
@@ -50,6 +51,7 @@ class TableCatalog {
 
   pg::Connection& connection_;
   SinkKind kind_;
+  MetadataColumns ours_;
 };
 
 }  // namespace walrelay::apply
