@@ -43,8 +43,8 @@ Health JudgeSilence(const StageStatus& stage, const MetricsView& metrics, WallTi
   WallTime oldest = WallTime::max();
   if (stage.name == kCaptureStage) {
     if (metrics.capture) oldest = metrics.capture->published;
-  } else if (const auto sink = metrics.sinks.find(stage.name); sink != metrics.sinks.end()) {
-    for (const auto& [id, worker] : sink->second.workers) {
+  } else if (const auto sink = FindSink(metrics, stage.name)) {
+    for (const auto& [id, worker] : sink->workers) {
       oldest = std::min(oldest, worker.published);
     }
   }

@@ -11,9 +11,8 @@ std::optional<double> StageLag(const StageStatus& stage, const MetricsView& metr
     if (metrics.capture) return LagSeconds(*metrics.capture, now);
     return std::nullopt;
   }
-  const auto sink = metrics.sinks.find(stage.name);
-  if (sink == metrics.sinks.end()) return std::nullopt;
-  return LagSeconds(sink->second, now);
+  const auto sink = FindSink(metrics, stage.name);
+  return sink ? std::optional(LagSeconds(*sink, now)) : std::nullopt;
 }
 
 void WriteStage(JsonWriter& out, const StageStatus& stage, const MetricsView& metrics,

@@ -1,6 +1,7 @@
 #include "admin/metrics.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace walrelay::admin {
 namespace {
@@ -63,6 +64,17 @@ double LagSeconds(const SinkView& sink, WallTime now) {
     lag = std::max(lag, SecondsSince(worker.counters.oldest_waiting_micros, now));
   }
   return lag;
+}
+
+std::optional<SinkView> FindSink(const MetricsView& metrics, const std::string& stage) {
+  if (const auto sink = metrics.sinks.find(stage); sink != metrics.sinks.end()) return sink->second;
+  const size_t dash = stage.rfind('-');
+  if (dash == std::string::npos) return std::nullopt;
+  const auto sink = metrics.sinks.find(stage.substr(0, dash));
+  if (sink == metrics.sinks.end()) return std::nullopt;
+  const auto worker = sink->second.workers.find(std::atoi(stage.c_str() + dash + 1) - 1);
+  if (worker == sink->second.workers.end()) return std::nullopt;
+  return SinkView{.workers = {*worker}};
 }
 
 SinkCounters Sum(const SinkView& sink) {

@@ -65,6 +65,9 @@ std::optional<uint64_t> LagBytes(const CaptureCounters& counters);
 // 0 when everything is acknowledged; never negative, whatever the clocks say.
 double LagSeconds(const CaptureView& capture, WallTime now);
 double LagSeconds(const SinkView& sink, WallTime now);
+// The sink of a stage, with all its workers; of a stage that is one of several workers ("lake-2")
+// with that one alone. Nullopt before it has published.
+std::optional<SinkView> FindSink(const MetricsView& metrics, const std::string& stage);
 // All workers together: counters added up, `connected` only when all are, the newest last event.
 SinkCounters Sum(const SinkView& sink);
 

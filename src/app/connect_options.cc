@@ -165,6 +165,8 @@ constexpr std::string_view kLetters =
     "records that may go to walrelay.dead_letters in a minute; beyond it the sink stops";
 constexpr std::string_view kMismatch =
     "what happens when a table no longer fits its copy: it waits and the others go on, or all stop";
+constexpr std::string_view kWorkers =
+    "threads, each with a connection of its own, that share the partitions of all topics";
 constexpr std::string_view kDeletes =
     "hard: deleted rows go from the mirror; soft: they stay, marked in __deleted (lake: "
     "cdc_deleted)";
@@ -174,6 +176,7 @@ constexpr Option kSinks[] = {
     {Section::kLake, "connection", kSecret, "", '-', kHonoured, "",
      "libpq connection string of the lake"},
     {Section::kLake, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},
+    {Section::kLake, "workers", kNumber, "1", '-', kHonoured, "1..64", kWorkers},
     {Section::kLake, "deletes", kEnum, "hard", '-', kHonoured, "hard|soft", kDeletes},
     {Section::kLake, "dead.letters.per.minute", kNumber, "100", '-', kHonoured, "0..1000000000",
      kLetters},
@@ -185,6 +188,7 @@ constexpr Option kSinks[] = {
     {Section::kTarget, "connection", kSecret, "", '-', kHonoured, "",
      "libpq connection string of the target"},
     {Section::kTarget, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},
+    {Section::kTarget, "workers", kNumber, "1", '-', kHonoured, "1..64", kWorkers},
     {Section::kTarget, "deletes", kEnum, "hard", '-', kHonoured, "hard|soft", kDeletes},
     {Section::kTarget, "dead.letters.per.minute", kNumber, "100", '-', kHonoured, "0..1000000000",
      kLetters},

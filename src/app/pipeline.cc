@@ -132,7 +132,7 @@ absl::Status RunPipeline(const Config& config, Stages stages) {
     }
     std::vector<std::unique_ptr<SinkWorker>> workers;
     for (SinkWorkerOptions& options : sinks) {
-      const std::string stage = options.stage;
+      const std::string stage = options.name();
       workers.push_back(std::make_unique<SinkWorker>(std::move(options), shared.stop, shared.board,
                                                      shared.metrics));
       threads.push_back(

@@ -92,6 +92,7 @@ Settings PublicSettings(const Config& config) {
     if (!sink) return;
     add(section, "connection", sink->connection);
     add(section, "table.format", sink->table_format);
+    add(section, "workers", std::to_string(sink->workers));
     add(section, "deletes", sink->soft_deletes ? "soft" : "hard");
     add(section, "table.mismatch", sink->park_tables ? "park" : "stop");
     add(section, "dead.letters.per.minute", std::to_string(sink->dead_letters_per_minute));

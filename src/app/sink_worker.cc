@@ -39,61 +39,104 @@ admin::Op OpOf(char letter) {
 
 }  // namespace
 
+std::string SinkWorkerOptions::name() const {
+  return workers == 1 ? stage : Cat(stage, "-", worker + 1);
+}
+
 SinkWorker::SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin::StatusBoard& board,
                        admin::Metrics& metrics)
-    : options_(std::move(options)), stop_(stop), board_(board), metrics_(metrics) {}
+    : options_(std::move(options)), stop_(stop), board_(board), metrics_(metrics) {
+  if (options_.sink.partial)
+    options_.sink.owns_topic = [this](std::string_view topic) { return OwnsTopic(topic); };
+}
 
 // Where the sink begins to read. A partition that it has never seen: at its oldest record. Others:
 // at the last record that was applied, where that is still there, so that the sink can see whether
 // the topic is the one that it has read.
-int64_t SinkWorker::StartOffset(const TopicPartition& partition, int64_t oldest) const {
-  const auto known = progress_.find(partition);
-  if (known == progress_.end()) return oldest;
-  const int64_t next = known->second;
-  return next - 1 >= oldest ? next - 1 : next;
+absl::StatusOr<std::map<TopicPartition, int64_t>> SinkWorker::StartOffsets(
+    const std::set<TopicPartition>& partitions) {
+  ASSIGN_OR_RETURN(const auto progress, sink_->LoadProgress(partitions));
+  ASSIGN_OR_RETURN(auto starts, topics_->BeginOffsets(std::vector<TopicPartition>(
+                                    partitions.begin(), partitions.end())));
+  for (auto& [partition, start] : starts) {
+    const auto known = progress.find(partition);
+    if (known != progress.end())
+      start = known->second - 1 >= start ? known->second - 1 : known->second;
+  }
+  RETURN_IF_ERROR(TakeOver(progress, starts));
+  for (const auto& [partition, start] : starts) {
+    log::Info(options_.name(), ": reading ", partition.topic, "[", partition.partition,
+              "] from offset ", start);
+  }
+  return starts;
+}
+
+absl::Status SinkWorker::ReadTopics() {
+  ASSIGN_OR_RETURN(const auto topics, topics_->List());
+  partitions_.clear();
+  for (const auto& [topic, partitions] : topics) {
+    if (options_.is_data_topic(topic)) partitions_[topic] = partitions;
+  }
+  return options_.shared ? JoinNewTopics() : AssignNewTopics();
+}
+
+// Of the workers of this process: topics begin with different ones.
+bool SinkWorker::IsMine(const TopicPartition& partition) const {
+  const size_t turn =
+      std::hash<std::string>()(partition.topic) + static_cast<size_t>(partition.partition);
+  return static_cast<int>(turn % static_cast<size_t>(options_.workers)) == options_.worker;
 }
 
 absl::Status SinkWorker::AssignNewTopics() {
-  ASSIGN_OR_RETURN(const auto topics, topics_->List());
-  std::map<TopicPartition, int64_t> added;
-  for (const auto& [topic, partitions] : topics) {
-    if (!options_.is_data_topic(topic) || parked_.contains(topic)) continue;
-    std::vector<int64_t> oldest;  // By partition; asked for when there is a new one.
+  std::set<TopicPartition> added;
+  for (const auto& [topic, partitions] : partitions_) {
+    if (parked_.contains(topic)) continue;
     for (int32_t p = 0; p < partitions; ++p) {
       const TopicPartition partition{topic, p};
-      if (assigned_.contains(partition)) continue;
-      if (oldest.empty()) {
-        ASSIGN_OR_RETURN(oldest, topics_->BeginOffsets(topic, partitions));
-      }
-      added[partition] = StartOffset(partition, oldest[static_cast<size_t>(p)]);
+      if (IsMine(partition) && !assigned_.contains(partition)) added.insert(partition);
     }
   }
   if (added.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(TakeOver(added));
-  RETURN_IF_ERROR(consumer_->Add(added));
-  for (const auto& [partition, next] : added) {
-    log::Info(options_.stage, ": reading ", partition.topic, "[", partition.partition,
-              "] from offset ", next);
-  }
-  assigned_.insert(added.begin(), added.end());
+  ASSIGN_OR_RETURN(const auto starts, StartOffsets(added));
+  RETURN_IF_ERROR(consumer_->Add(starts));
+  assigned_.insert(starts.begin(), starts.end());
   counters_.partitions = assigned_.size();
   return absl::OkStatus();
 }
 
+// What it has written belongs to no single one of several workers.
+absl::Status SinkWorker::CheckNothingToTake(
+    const std::vector<TopicPartition>& partitions, const std::map<TopicPartition, int64_t>& known,
+    const std::map<TopicPartition, int64_t>& committed) const {
+  for (const TopicPartition& partition : partitions) {
+    const auto theirs = committed.find(partition);
+    const auto ours = known.find(partition);
+    if (theirs == committed.end() || (ours != known.end() && ours->second >= theirs->second))
+      continue;
+    return absl::FailedPreconditionError(
+        Cat("the consumer group ", options_.takeover_group, " has come further in topic ",
+            partition.topic, " than this sink: take over from it with workers = 1 and no "
+            "kafka.group.id first, and share the work then"));
+  }
+  return absl::OkStatus();
+}
+
 // A consumer that wrote this sink before may have come further than we have.
-absl::Status SinkWorker::TakeOver(std::map<TopicPartition, int64_t>& added) {
+absl::Status SinkWorker::TakeOver(const std::map<TopicPartition, int64_t>& known,
+                                  std::map<TopicPartition, int64_t>& starts) {
   if (options_.takeover_group.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Offsets committed, ReadPredecessor(options_.kafka, options_.takeover_group,
                                                             options_.is_data_topic));
   std::vector<TopicPartition> partitions;
-  for (const auto& [partition, next] : added) partitions.push_back(partition);
+  for (const auto& [partition, next] : starts) partitions.push_back(partition);
+  if (options_.sink.partial) return CheckNothingToTake(partitions, known, committed);
   ASSIGN_OR_RETURN(const auto candidates,
-                   PartitionsToTake(*topics_, partitions, progress_, committed));
+                   PartitionsToTake(*topics_, partitions, known, committed));
   ASSIGN_OR_RETURN(const auto taken, sink_->TakeOver(candidates));
   if (taken.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(progress_, sink_->LoadProgress());
+  ASSIGN_OR_RETURN(auto progress, sink_->LoadProgress());
   for (const apply::TakenPartition& one : taken) {
-    added[one.partition] = progress_[one.partition];
+    starts[one.partition] = progress[one.partition];
     log::Info(options_.stage, ": taking over ", one.partition.topic, "[", one.partition.partition,
               "] from the consumer group ", options_.takeover_group, " at offset ", one.from,
               one.stored == 0 ? ""
@@ -101,6 +144,46 @@ absl::Status SinkWorker::TakeOver(std::map<TopicPartition, int64_t>& added) {
                                     " records from there on are there and stay as they are"));
   }
   return absl::OkStatus();
+}
+
+// The group's partitions come by Receive(). Topics that are parked stay in it: whoever has them
+// does not read them.
+absl::Status SinkWorker::JoinNewTopics() {
+  std::set<std::string> topics;
+  for (const auto& [topic, partitions] : partitions_) topics.insert(topic);
+  if (topics == subscribed_) return absl::OkStatus();
+  RETURN_IF_ERROR(consumer_->Subscribe(
+      topics, {.assigned = [this](const auto& partitions) { return Receive(partitions); },
+               .revoked = [this] { GiveUp(); }}));
+  subscribed_ = std::move(topics);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::map<TopicPartition, int64_t>> SinkWorker::Receive(
+    const std::set<TopicPartition>& partitions) {
+  GiveUp();
+  ASSIGN_OR_RETURN(assigned_, StartOffsets(partitions));
+  parked_ = sink_->ParkedTopics();
+  std::erase_if(assigned_, [&](const auto& next) { return parked_.contains(next.first.topic); });
+  counters_.partitions = assigned_.size();
+  ShowState();
+  return assigned_;
+}
+
+// What was read and not applied is read again by whoever has the partition then.
+void SinkWorker::GiveUp() {
+  batch_.clear();
+  assigned_.clear();
+  counters_.partitions = 0;
+}
+
+bool SinkWorker::OwnsTopic(std::string_view topic) const {
+  const auto known = partitions_.find(topic);
+  if (known == partitions_.end()) return false;
+  for (int32_t p = 0; p < known->second; ++p) {
+    if (!assigned_.contains({std::string(topic), p})) return false;
+  }
+  return true;
 }
 
 // librdkafka waits in silence for a topic that is gone. A broker that has just come back may not
@@ -122,6 +205,7 @@ absl::Status SinkWorker::CheckTopics() {
 absl::Status SinkWorker::Attend() {
   ASSIGN_OR_RETURN(const apply::Sink::Attended attended, sink_->Attend());
   counters_.incomplete_rows = static_cast<uint64_t>(attended.incomplete_rows);
+  RETURN_IF_ERROR(PauseParked());
   if (attended.resumed == 0) return absl::OkStatus();
   return absl::AbortedError(Cat("going on with ", attended.resumed, " parked topics"));
 }
@@ -145,7 +229,7 @@ void SinkWorker::ShowState() {
     text += Cat("; topic ", topic, " is parked: ", reason);
   if (counters_.incomplete_rows != 0)
     text += Cat("; ", counters_.incomplete_rows, " rows lack values (walrelay.incomplete_rows)");
-  board_.Set(options_.stage, admin::State::kStreaming, text);
+  board_.Set(options_.name(), admin::State::kStreaming, text);
 }
 
 absl::Status SinkWorker::GatherBatch() {
@@ -203,8 +287,14 @@ void SinkWorker::Count(const apply::BatchResult& result) {
 
 namespace {
 
-// What a permanent error of a sink means for the exit code.
-absl::Status SinkError(const absl::Status& status) {
+// What a permanent error of a sink means for the exit code. In a group a partition that another
+// member has taken over meanwhile is nothing permanent.
+absl::Status SinkError(const absl::Status& status, bool shared) {
+  if (shared && apply::IsProgressMoved(status)) {
+    return absl::AbortedError(
+        "another member of the group has taken a partition over; nothing of this batch was "
+        "applied here");
+  }
   if (apply::IsSinkConflict(status)) return WithExitCode(status, ExitCode::kSinkConflict);
   if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status))
     return WithExitCode(status, ExitCode::kSinkRefused);
@@ -213,7 +303,7 @@ absl::Status SinkError(const absl::Status& status) {
 
 }  // namespace
 
-absl::Status SinkWorker::Run() { return SinkError(RunSession()); }
+absl::Status SinkWorker::Run() { return SinkError(RunSession(), options_.shared); }
 
 absl::Status SinkWorker::RunSession() {
   if (connected_before_) ++counters_.reconnects;
@@ -221,10 +311,10 @@ absl::Status SinkWorker::RunSession() {
   consumer_.reset();
   sink_.reset();
   ASSIGN_OR_RETURN(sink_, apply::Sink::Open(options_.sink));
-  ASSIGN_OR_RETURN(progress_, sink_->LoadProgress());
   ASSIGN_OR_RETURN(topics_, kafka::Topics::Open(options_.kafka));
   ASSIGN_OR_RETURN(consumer_, kafka::Consumer::Open(options_.kafka, options_.group));
-  assigned_.clear();
+  GiveUp();
+  subscribed_.clear();
   topic_gone_since_.reset();
   parked_ = sink_->ParkedTopics();
   counters_.connected = connected_before_ = true;
@@ -237,7 +327,7 @@ absl::Status SinkWorker::RunSession() {
     RETURN_IF_ERROR(stop_.Check());
     const SteadyTime now = Clock::now();
     if (now >= discover_at) {
-      RETURN_IF_ERROR(AssignNewTopics());
+      RETURN_IF_ERROR(ReadTopics());
       RETURN_IF_ERROR(CheckTopics());
       ShowState();
       discover_at = now + kDiscoverEvery;
@@ -253,7 +343,7 @@ absl::Status SinkWorker::RunSession() {
       dashboard_at = now + kDashboardEvery;
     }
     if (now >= publish_at) {
-      metrics_.Publish(options_.stage, 0, counters_);
+      metrics_.Publish(options_.stage, options_.worker, counters_);
       publish_at = now + kPublishEvery;
     }
     if (const auto since = consumer_->unreachable_since();

@@ -2,15 +2,19 @@
 //
 // A batch is what has arrived when the first record is there, up to a bound: a lone record is not
 // held back, a backlog fills batches by itself. Progress lives in the sink's database; Kafka's
-// group offsets are written for dashboards only. Run() is one session: it ends with an error
-// (Supervise() decides) or with Cancelled when stop was asked for. Its own thread. Source:
-// DESIGN.md §2 link B, §6.
+// group offsets are written for dashboards only. Several workers share the partitions of one sink:
+// those of a process by their numbers, those of several processes (`shared`) as members of a
+// consumer group. A partition that moves is taken over by its progress in the sink; a batch that
+// was not applied yet is dropped, and one that still is being applied elsewhere fails there by
+// compare-and-set. Run() is one session: it ends with an error (Supervise() decides) or with
+// Cancelled when stop was asked for. Its own thread. Source: DESIGN.md §2 link B, §6.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +32,12 @@
 namespace walrelay::app {
 
 struct SinkWorkerOptions {
-  std::string stage;  // "lake", "target".
-  std::string group;  // Kafka's group, for dashboards.
+  std::string stage;    // "lake", "target".
+  int worker = 0;       // Of `workers` of this stage in this process: which.
+  int workers = 1;
+  std::string group;    // Kafka's group, for dashboards, or, where
+  bool shared = false;  // processes share the partitions, that which assigns them.
+  std::string name() const;  // For people: "lake", or "lake-1", "lake-2" of several.
   kafka::ClientOptions kafka;
   std::string takeover_group;  // Of the consumer that wrote this sink before; empty: none.
   apply::SinkOptions sink;
@@ -48,13 +56,25 @@ class SinkWorker {
 
  private:
   absl::Status RunSession();
+  absl::Status ReadTopics();
+  bool IsMine(const TopicPartition& partition) const;
   absl::Status AssignNewTopics();
-  absl::Status TakeOver(std::map<TopicPartition, int64_t>& added);
+  absl::Status CheckNothingToTake(const std::vector<TopicPartition>& partitions,
+                                  const std::map<TopicPartition, int64_t>& known,
+                                  const std::map<TopicPartition, int64_t>& committed) const;
+  absl::Status TakeOver(const std::map<TopicPartition, int64_t>& known,
+                        std::map<TopicPartition, int64_t>& starts);
+  absl::Status JoinNewTopics();
+  absl::StatusOr<std::map<TopicPartition, int64_t>> Receive(
+      const std::set<TopicPartition>& partitions);
+  void GiveUp();
+  bool OwnsTopic(std::string_view topic) const;
   absl::Status CheckTopics();
   absl::Status Attend();
   absl::Status PauseParked();
   void ShowState();
-  int64_t StartOffset(const TopicPartition& partition, int64_t oldest) const;
+  absl::StatusOr<std::map<TopicPartition, int64_t>> StartOffsets(
+      const std::set<TopicPartition>& partitions);
   absl::Status GatherBatch();
   absl::Status ApplyBatch();
   void Count(const apply::BatchResult& result);
@@ -70,7 +90,8 @@ class SinkWorker {
   std::unique_ptr<apply::Sink> sink_;
   std::unique_ptr<kafka::Topics> topics_;
   std::unique_ptr<kafka::Consumer> consumer_;
-  std::map<TopicPartition, int64_t> progress_;  // As the sink had it at the start.
+  std::map<std::string, int32_t, std::less<>> partitions_;  // Of each data topic.
+  std::set<std::string> subscribed_;                        // Topics told to the group.
   std::map<TopicPartition, int64_t> assigned_;  // The next offset of every partition that is read.
   std::optional<SteadyTime> topic_gone_since_;
   std::map<std::string, std::string> parked_;  // Topics that wait for an operator, and why.

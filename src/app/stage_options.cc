@@ -117,6 +117,24 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
   return options;
 }
 
+// Lake and target read the same topics, each in a group of its own.
+void ShareWork(const Config& config, const SinkSettings& sink, int worker,
+               SinkWorkerOptions& options) {
+  options.worker = options.sink.worker = worker;
+  options.workers = sink.workers;
+  options.sink.partial = sink.workers > 1;
+  const auto group = config.kafka.find("group.id");
+  if (group == config.kafka.end() || group->second.empty()) return;
+  options.shared = options.sink.partial = true;
+  options.sink.exclusive = false;
+  options.sink.worker = 0;  // All members hold one lock.
+  options.group = Cat(group->second, "-", options.stage);
+  // A new partition is found by the member's own look at its topics.
+  options.kafka.emplace("topic.metadata.refresh.interval.ms", "10000");
+  const auto instance = options.kafka.find("group.instance.id");
+  if (instance != options.kafka.end()) instance->second += Cat("-", options.stage, "-", worker);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<SinkWorkerOptions>> MakeSinkOptions(const Config& config,
@@ -125,14 +143,16 @@ absl::StatusOr<std::vector<SinkWorkerOptions>> MakeSinkOptions(const Config& con
   if (stages == Stages::kCapture) return sinks;
   const auto health = std::make_shared<FilterHealth>();
   ASSIGN_OR_RETURN(const envelope::Options envelope, MakeEnvelopeOptions(config, health));
-  if (config.lake) {
-    ASSIGN_OR_RETURN(sinks.emplace_back(),
-                     MakeSink(config, apply::SinkKind::kLake, *config.lake, envelope));
-  }
-  if (config.target) {
-    ASSIGN_OR_RETURN(sinks.emplace_back(),
-                     MakeSink(config, apply::SinkKind::kTarget, *config.target, envelope));
-  }
+  const auto add = [&](apply::SinkKind kind, const SinkSettings& settings) -> absl::Status {
+    for (int worker = 0; worker < settings.workers; ++worker) {
+      ASSIGN_OR_RETURN(SinkWorkerOptions options, MakeSink(config, kind, settings, envelope));
+      ShareWork(config, settings, worker, options);
+      sinks.push_back(std::move(options));
+    }
+    return absl::OkStatus();
+  };
+  if (config.lake) RETURN_IF_ERROR(add(apply::SinkKind::kLake, *config.lake));
+  if (config.target) RETURN_IF_ERROR(add(apply::SinkKind::kTarget, *config.target));
   return sinks;
 }
 

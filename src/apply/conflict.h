@@ -20,6 +20,20 @@ inline absl::Status SinkConflict(const std::string& message) {
   return status;
 }
 
+// The first kind. Where processes share partitions it is how one learns that another has taken one
+// over.
+inline constexpr char kProgressMovedPayload[] = "walrelay/progress-moved";
+
+inline absl::Status ProgressMoved(const std::string& message) {
+  absl::Status status = SinkConflict(message);
+  status.SetPayload(kProgressMovedPayload, absl::Cord("1"));
+  return status;
+}
+
+inline bool IsProgressMoved(const absl::Status& status) {
+  return status.GetPayload(kProgressMovedPayload).has_value();
+}
+
 inline bool IsSinkConflict(const absl::Status& status) {
   return status.GetPayload(kSinkConflictPayload).has_value();
 }

@@ -201,6 +201,10 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
   if (!shape) {
     if (is_truncate) return nullptr;
     RETURN_IF_ERROR(transaction_.Begin());
+    RETURN_IF_ERROR(catalog_.LockName(name));
+    ASSIGN_OR_RETURN(shape, catalog_.Read(name, key));
+  }
+  if (!shape) {
     RETURN_IF_ERROR(catalog_.Create(name, row, key, known));
     log::Info("created table ", MirrorSchemaOf(options_.kind), ".", name, " for ", source.schema,
               ".", source.table);

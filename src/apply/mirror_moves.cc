@@ -82,8 +82,8 @@ absl::Status Mirror::ReadMoves(Table& table) {
 
 absl::Status Mirror::MoveRows(Table& table) {
   RETURN_IF_ERROR(transaction_.Begin());
-  if (!options_.exclusive) {
-    // `d` and `c` may be applied by two processes at the same time: one sees what the other did.
+  if (options_.partial || !options_.exclusive) {
+    // `d` and `c` may be applied by two workers at the same time: one sees what the other did.
     const std::string identity =
         Cat("walrelay moves/", options_.pipeline, "/", SinkName(options_.kind), "/",
             table.shape.name);

@@ -28,14 +28,28 @@ SELECT $1, $2, u.topic, u.partition, u.next, u.fingerprint)";
 constexpr std::string_view kInsertTail = R"( WHERE u.expected IS NOT NULL
 ON CONFLICT DO NOTHING RETURNING 1) SELECT 1 / (count(*) = $3::int8)::int4 FROM moved)";
 
+absl::StatusOr<std::map<TopicPartition, PartitionProgress>> ReadProgress(const pg::Result& rows) {
+  std::map<TopicPartition, PartitionProgress> progress;
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto partition = rows.number<int32_t>(row, 1);
+    const auto next_offset = rows.number<int64_t>(row, 2);
+    if (!partition || !next_offset) return absl::DataLossError("walrelay.progress holds no number");
+    progress[{std::string(rows.text(row, 0)), *partition}] = {*next_offset,
+                                                              std::string(rows.text(row, 3))};
+  }
+  return progress;
+}
+
 }  // namespace
 
-absl::Status ProgressTable::Lock(pg::Connection& connection) const {
-  const std::string identity = Cat("walrelay/", pipeline_, "/", sink_);
+absl::Status ProgressTable::Lock(pg::Connection& connection, int worker, bool shared) const {
+  const std::string identity =
+      Cat("walrelay/", pipeline_, "/", sink_, worker == 0 ? "" : Cat("/", worker));
   const pg::Parameter parameters[] = {identity};
-  ASSIGN_OR_RETURN(
-      const pg::Result taken,
-      connection.Execute("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", parameters));
+  ASSIGN_OR_RETURN(const pg::Result taken,
+                   connection.Execute(Cat("SELECT pg_try_advisory_lock", shared ? "_shared" : "",
+                                          "(hashtextextended($1, 0))"),
+                                      parameters));
   if (taken.is_true(0, 0)) return absl::OkStatus();
   // A 64-bit key shows as two halves in pg_locks.
   ASSIGN_OR_RETURN(
@@ -71,15 +85,27 @@ absl::StatusOr<std::map<TopicPartition, PartitionProgress>> ProgressTable::Load(
       connection.Execute("SELECT topic, partition, next_offset, fingerprint FROM walrelay.progress "
                          "WHERE pipeline = $1 AND sink = $2 FOR UPDATE",
                          parameters));
-  std::map<TopicPartition, PartitionProgress> progress;
-  for (int row = 0; row < rows.rows(); ++row) {
-    const auto partition = rows.number<int32_t>(row, 1);
-    const auto next_offset = rows.number<int64_t>(row, 2);
-    if (!partition || !next_offset) return absl::DataLossError("walrelay.progress holds no number");
-    progress[{std::string(rows.text(row, 0)), *partition}] = {*next_offset,
-                                                              std::string(rows.text(row, 3))};
+  return ReadProgress(rows);
+}
+
+absl::StatusOr<std::map<TopicPartition, PartitionProgress>> ProgressTable::Load(
+    pg::Connection& connection, const std::set<TopicPartition>& partitions) const {
+  ArrayText topics, numbers;
+  for (const TopicPartition& partition : partitions) {
+    topics.Add(partition.topic);
+    numbers.Add(Cat(partition.partition));
   }
-  return progress;
+  const std::string topic_array = std::move(topics).Take();
+  const std::string number_array = std::move(numbers).Take();
+  const pg::Parameter parameters[] = {pipeline_, sink_, topic_array, number_array};
+  ASSIGN_OR_RETURN(
+      const pg::Result rows,
+      connection.Execute(
+          "SELECT topic, partition, next_offset, fingerprint FROM walrelay.progress WHERE "
+          "pipeline = $1 AND sink = $2 AND (topic, partition) IN (SELECT * FROM unnest($3::text[], "
+          "$4::int4[])) ORDER BY topic, partition FOR UPDATE",
+          parameters));
+  return ReadProgress(rows);
 }
 
 std::vector<pg::Parameter> ProgressTable::Statement::Parameters() const {
@@ -117,7 +143,7 @@ std::vector<ProgressTable::Statement> ProgressTable::Move(
 
 absl::Status ProgressTable::MoveError(const absl::Status& error) {
   if (pg::SqlStateOf(error) != kMovedSqlState) return Annotate(error, "cannot store the progress");
-  return SinkConflict(
+  return ProgressMoved(
       "somebody else moved the progress of this sink: another process applies the same partitions");
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,13 +37,16 @@ class ProgressTable {
   ProgressTable(std::string pipeline, std::string sink)
       : pipeline_(std::move(pipeline)), sink_(std::move(sink)) {}
 
-  // Session-level lock; Unavailable names the session that holds it.
-  absl::Status Lock(pg::Connection& connection) const;
+  // Session-level lock of worker `worker` (0, 1, …); Unavailable names the session that holds it.
+  // Shared: with others that take it so, but not beside one that does not.
+  absl::Status Lock(pg::Connection& connection, int worker = 0, bool shared = false) const;
   // Whether there is such a table: a database that no sink has used has none.
   static absl::StatusOr<bool> Exists(pg::Connection& connection);
   // Waits for transactions that are still moving it.
   absl::StatusOr<std::map<TopicPartition, PartitionProgress>> Load(
       pg::Connection& connection) const;
+  absl::StatusOr<std::map<TopicPartition, PartitionProgress>> Load(
+      pg::Connection& connection, const std::set<TopicPartition>& partitions) const;
 
   // The statement that moves all partitions, or fails with kMovedSqlState; for Execute, SendQuery.
   struct Statement {

@@ -82,9 +82,10 @@ absl::StatusOr<std::unique_ptr<Sink>> Sink::Open(SinkOptions options) {
                    MakePlaceholder(connection, options.unavailable_placeholder));
   auto state =
       std::make_unique<State>(std::move(options), std::move(connection), std::move(placeholder));
-  if (state->options.exclusive) RETURN_IF_ERROR(state->progress_table.Lock(state->connection));
+  RETURN_IF_ERROR(state->progress_table.Lock(state->connection, state->options.worker,
+                                             /*shared=*/!state->options.exclusive));
   std::unique_ptr<Sink> sink(new Sink(std::move(state)));
-  RETURN_IF_ERROR(sink->LoadProgress().status());
+  if (!sink->state_->options.partial) RETURN_IF_ERROR(sink->LoadProgress().status());
   ASSIGN_OR_RETURN(sink->state_->stored_events, sink->state_->takeover.Load());
   RETURN_IF_ERROR(sink->state_->parked_tables.Resume().status());
   RETURN_IF_ERROR(sink->state_->ReadParkedTables());
@@ -111,6 +112,25 @@ absl::StatusOr<std::vector<TakenPartition>> Sink::TakeOver(
   RETURN_IF_ERROR(LoadProgress().status());
   ASSIGN_OR_RETURN(state_->stored_events, state_->takeover.Load());
   return taken;
+}
+
+absl::StatusOr<std::map<TopicPartition, int64_t>> Sink::LoadProgress(
+    const std::set<TopicPartition>& partitions) {
+  ASSIGN_OR_RETURN(const auto found,
+                   state_->progress_table.Load(state_->connection, partitions));
+  std::map<TopicPartition, int64_t> offsets;
+  for (const TopicPartition& partition : partitions) {
+    state_->progress.erase(partition);
+    const auto known = found.find(partition);
+    if (known == found.end()) continue;
+    state_->progress.insert(*known);
+    offsets[partition] = known->second.next_offset;
+  }
+  // What is remembered of tables and rows may be older than what others did to them.
+  if (state_->options.partial) RETURN_IF_ERROR(state_->Forget());
+  RETURN_IF_ERROR(state_->ReadParked());
+  RETURN_IF_ERROR(state_->ReadParkedTables());
+  return offsets;
 }
 
 std::string_view Sink::LastFingerprint(const TopicPartition& partition) const {
@@ -151,8 +171,10 @@ absl::StatusOr<Sink::Attended> Sink::Attend() {
   Attended attended;
   ASSIGN_OR_RETURN(attended.letters, state_->Retry());
   ASSIGN_OR_RETURN(attended.incomplete_rows, state_->mirror.IncompleteRowsNow());
-  ASSIGN_OR_RETURN(attended.resumed, state_->parked_tables.Resume());
-  if (attended.resumed != 0) RETURN_IF_ERROR(state_->ReadParkedTables());
+  RETURN_IF_ERROR(state_->parked_tables.Resume().status());
+  const auto before = ParkedTopics();
+  RETURN_IF_ERROR(state_->ReadParkedTables());
+  for (const auto& [topic, reason] : before) attended.resumed += !state_->IsParked(topic);
   return attended;
 }
 

@@ -24,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,8 +56,12 @@ struct SinkOptions {
   bool raw = true;                               // Lake only: keep the raw events.
   RawPayload raw_payload = RawPayload::kJsonb;
   bool mirror = true;
-  bool exclusive = true;  // Hold the lock. Off where several processes share partitions;
-                          // compare-and-set still guards.
+  bool exclusive = true;  // Hold the lock alone. Off where processes share partitions through a
+                          // group; compare-and-set still guards.
+  int worker = 0;         // Of several in this process: which.
+  bool partial = false;   // Others apply other partitions: LoadProgress() is told ours.
+  // Of a partial sink: whether all partitions of a topic are ours.
+  std::function<bool(std::string_view topic)> owns_topic;
   int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
   bool park_tables = true;                // Off: a table that no longer fits stops the sink.
   bool soft_deletes = false;              // Deleted rows stay in the mirror, marked as such.
@@ -118,6 +123,10 @@ class Sink {
   // from there on left out. Partitions without anything to take over are left out.
   absl::StatusOr<std::vector<TakenPartition>> TakeOver(
       std::span<const PartitionToTake> partitions);
+  // The same of partitions that are this sink's from now on, and what waits for operators, which
+  // another one may have left. A partial sink must be given no record of a partition before.
+  absl::StatusOr<std::map<TopicPartition, int64_t>> LoadProgress(
+      const std::set<TopicPartition>& partitions);
 
   // Applies records, of each partition in the order of its offsets, in one transaction. What was
   // applied before is dropped; give the last such record of each partition once after opening, and
@@ -129,8 +138,9 @@ class Sink {
   std::map<std::string, std::string> ParkedTopics() const;
 
   // Does what operators have asked for. To be called now and then. Applies the dead letters that
-  // were marked for it (letter_store.h): how many. Resumes tables: then their topics are to be read
-  // again from LoadProgress() on.
+  // were marked for it (letter_store.h): how many. Resumes tables, also those of which another
+  // worker saw that they go on: then their topics are to be read again from LoadProgress() on.
+  // Parks those that another one has parked.
   struct Attended {
     int64_t letters = 0;
     int64_t resumed = 0;

@@ -125,6 +125,7 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
     }
     if (envelope.op == 't') RETURN_IF_ERROR(ReleaseTruncated(envelope));
   }
+  if (envelope.op == 't') RETURN_IF_ERROR(CheckOwnsTopic(record, envelope));
   if (mirror.IsBarrier(envelope)) {
     RETURN_IF_ERROR(transaction.Begin());
     RETURN_IF_ERROR(WriteSoFar(batch, result));
@@ -134,6 +135,20 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
   const RowId row = RowOf(record, envelope);
   parked.Park(row);
   return refuse({.reason = std::string(Message(added)), .row = row});
+}
+
+// What other workers have not applied yet may come before a truncate, and what they have may come
+// behind it: only one that reads all of a table can tell.
+absl::Status Sink::State::CheckOwnsTopic(const ConsumedRecord& record,
+                                         const Envelope& envelope) const {
+  if (!options.owns_topic || options.owns_topic(record.topic)) return absl::OkStatus();
+  const std::string table = Cat(envelope.schema, ".", envelope.table);
+  return WithTable(
+      absl::FailedPreconditionError(Cat(
+          "table ", table, " was truncated, and several workers read the partitions of topic ",
+          record.topic, ": none of them knows which rows come before. Go on with one worker and no "
+          "group.id, walrelay apply resume ", table, ", and compare it with its source then")),
+      table);
 }
 
 // What waited for rows that are gone now holds nothing back any more.

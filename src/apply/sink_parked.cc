@@ -1,6 +1,7 @@
 // A table whose copy no longer fits it: its key has changed, somebody altered the copy. Its topics
 // are parked, which is remembered in the database, and the rest of the batch is applied.
 #include <set>
+#include <utility>
 
 #include "apply/sink_state.h"
 #include "base/log.h"
@@ -10,9 +11,10 @@ namespace walrelay::apply {
 
 absl::Status Sink::State::ReadParkedTables() {
   ASSIGN_OR_RETURN(std::vector<ParkedTable> tables, parked_tables.List());
-  parked_topics.clear();
+  const auto known = std::exchange(parked_topics, {});
   for (ParkedTable& table : tables) {
-    log::Warn(SinkName(options.kind), ": table ", table.source_table, " is parked: ", table.reason,
+    if (!known.contains(table.topic))
+      log::Warn(SinkName(options.kind), ": table ", table.source_table, " is parked: ", table.reason,
               "; when that is repaired: walrelay apply resume ", table.source_table);
     std::string topic = table.topic;
     parked_topics.emplace(std::move(topic), std::move(table));

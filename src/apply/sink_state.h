@@ -80,6 +80,7 @@ struct Sink::State {
            stored_events.Contains({std::string(record.topic), record.partition}, record.offset);
   }
   RowId RowOf(const ConsumedRecord& record, const Envelope& envelope) const;
+  absl::Status CheckOwnsTopic(const ConsumedRecord& record, const Envelope& envelope) const;
   absl::Status ReleaseTruncated(const Envelope& envelope);
 
   // Writes what was read so far, in the open transaction, and forgets it.

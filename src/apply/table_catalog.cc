@@ -183,6 +183,14 @@ absl::StatusOr<std::string> TableCatalog::ColumnSql(const Field& field, const So
   return Cat(name, " ", type);
 }
 
+absl::Status TableCatalog::LockName(const std::string& name) {
+  const std::string identity = Cat("walrelay table ", MirrorSchemaOf(kind_), ".", name);
+  const pg::Parameter parameters[] = {identity};
+  return connection_
+      .Execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", parameters)
+      .status();
+}
+
 absl::Status TableCatalog::Create(const std::string& name, const Fields& row, const RecordKey& key,
                                   const SourceTable* source) {
   const std::string_view schema = MirrorSchemaOf(kind_);
@@ -219,7 +227,7 @@ absl::Status TableCatalog::AddColumns(const MirrorTable& table, const Fields& fi
   std::string columns;
   for (const Field& field : fields) {
     ASSIGN_OR_RETURN(const std::string column, ColumnSql(field, source));
-    columns += Cat(columns.empty() ? "" : ", ", "ADD COLUMN ", column);
+    columns += Cat(columns.empty() ? "" : ", ", "ADD COLUMN IF NOT EXISTS ", column);
   }
   const absl::Status added =
       connection_.Query(Cat("ALTER TABLE ", table.quoted, " ", columns)).status();

@@ -34,6 +34,8 @@ class TableCatalog {
 
   // Nullopt when there is no such table.
   absl::StatusOr<std::optional<MirrorTable>> Read(const std::string& name, const RecordKey& key);
+  // Waits for others that may be making the same table, until the transaction ends.
+  absl::Status LockName(const std::string& name);
   // `source` may be null.
   absl::Status Create(const std::string& name, const Fields& row, const RecordKey& key,
                       const SourceTable* source);

@@ -15,6 +15,8 @@ namespace walrelay::kafka {
 // Which brokers are connected, by librdkafka's reports from its threads.
 class Connections {
  public:
+  Client::RebalanceHandler rebalance;  // Of the polling thread, unlike the rest.
+
   void NoteState(std::string broker, bool up) {
     const std::lock_guard lock(mutex_);
     const bool connected = up_count_ > 0;
@@ -83,6 +85,16 @@ rd_kafka_resp_err_t OnBrokerState(rd_kafka_t*, int32_t, const char*, const char*
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+void OnRebalanceCallback(rd_kafka_t* client, rd_kafka_resp_err_t error,
+                         rd_kafka_topic_partition_list_t* partitions, void* connections) {
+  const auto& handler = static_cast<Connections*>(connections)->rebalance;
+  if (handler) {
+    handler(error, partitions);
+  } else {
+    rd_kafka_assign(client, nullptr);  // It is being closed.
+  }
+}
+
 rd_kafka_resp_err_t OnNew(rd_kafka_t* client, const rd_kafka_conf_t*, void* connections, char*,
                           size_t) {
   return rd_kafka_interceptor_add_on_broker_state_change(client, "walrelay", OnBrokerState,
@@ -126,6 +138,9 @@ absl::StatusOr<Client> Client::Make(rd_kafka_type_t type, const ClientOptions& c
   rd_kafka_conf_set_opaque(conf.get(), connections.get());
   rd_kafka_conf_set_error_cb(conf.get(), OnError);
   rd_kafka_conf_set_events(conf.get(), events);
+  if (type == RD_KAFKA_CONSUMER) {
+    rd_kafka_conf_set_rebalance_cb(conf.get(), OnRebalanceCallback);
+  }
   rd_kafka_conf_interceptor_add_on_new(conf.get(), "walrelay", OnNew, connections.get());
 
   char reason[512];
@@ -178,6 +193,10 @@ std::optional<SteadyTime> Client::disconnected_since() const {
 std::string Client::last_error() const { return connections_->last_error(); }
 
 void Client::NoteError(std::string reason) { connections_->NoteError(std::move(reason)); }
+
+void Client::OnRebalance(RebalanceHandler handler) {
+  connections_->rebalance = std::move(handler);
+}
 
 void Client::ServeErrors() { rd_kafka_poll(client_.get(), 0); }
 

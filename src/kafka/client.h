@@ -6,6 +6,7 @@
 // reports from its own threads.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,11 @@ class Client {
   // Takes the errors that wait in the main queue into last_error(). Not for producers: it would
   // lose their reports.
   void ServeErrors();
+  // Of a consumer that is a member of a group: partitions come or go (`error` says which), inside
+  // of a poll. The handler ends with rd_kafka_assign(). Without one nothing is taken.
+  using RebalanceHandler =
+      std::function<void(rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t* partitions)>;
+  void OnRebalance(RebalanceHandler handler);
 
   // A status for a call that failed: what was tried, why, and the last connection error where that
   // explains it.

@@ -103,6 +103,10 @@ constexpr FixedOption kConsumerFixed[] = {
      "records of aborted transactions are not part of the stream"},
     {"allow.auto.create.topics", "false", "0", "topics are created explicitly"},
     {"enable.partition.eof", "", "", "it is set by walrelay where it is needed"},
+    // Not cooperative: librdkafka before 2.6.1 loops, and resumes from old positions (PROTOCOL.md
+    // §3.8). Not range: it gives the first member every topic of one partition.
+    {"partition.assignment.strategy", "roundrobin", "roundrobin",
+     "partitions are spread evenly over all members"},
 };
 
 // The second layer below the user's. PROTOCOL.md §3.1 and §3.9 have the measurements.

@@ -48,6 +48,46 @@ absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Open(const ClientOptions& us
   return std::unique_ptr<Consumer>(new Consumer(std::move(client), queue_kbytes * 1024));
 }
 
+Consumer::~Consumer() { client_.OnRebalance(nullptr); }
+
+absl::Status Consumer::Subscribe(const std::set<std::string>& topics, Membership membership) {
+  membership_ = std::move(membership);
+  client_.OnRebalance([this](auto error, const auto* given) { Rebalance(error, given); });
+  const KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(topics.size())));
+  for (const std::string& topic : topics) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  }
+  const auto error = rd_kafka_subscribe(client_.get(), list.get());
+  return error == RD_KAFKA_RESP_ERR_NO_ERROR ? absl::OkStatus()
+                                             : client_.Failed("joining the group", error);
+}
+
+// The protocol is eager: all partitions go before others come. Kafka waits for our assign().
+void Consumer::Rebalance(rd_kafka_resp_err_t error,
+                         const rd_kafka_topic_partition_list_t* partitions) {
+  std::map<TopicPartition, int64_t> next;
+  if (error == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    std::set<TopicPartition> given;
+    for (int i = 0; i < partitions->cnt; ++i) {
+      given.insert({.topic = partitions->elems[i].topic,
+                    .partition = partitions->elems[i].partition});
+    }
+    auto assigned = membership_.assigned(given);
+    if (assigned.ok()) {
+      next = *std::move(assigned);
+    } else {
+      rebalance_error_ = assigned.status();
+    }
+    const absl::Status taken = Assign(next);
+    if (rebalance_error_.ok()) rebalance_error_ = taken;
+    return;
+  }
+  membership_.revoked();
+  next_.clear();
+  last_ = next_.end();
+  rd_kafka_assign(client_.get(), nullptr);
+}
+
 absl::Status Consumer::Assign(const std::map<TopicPartition, int64_t>& next) {
   const auto error = rd_kafka_assign(client_.get(), ToPartitionList(next).get());
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client_.Failed("assigning partitions", error);
@@ -81,6 +121,7 @@ absl::StatusOr<std::optional<ConsumedMessage>> Consumer::Poll(milliseconds limit
   const Deadline deadline(limit);
   do {
     KafkaMessage message = Next(deadline.left());
+    RETURN_IF_ERROR(std::exchange(rebalance_error_, absl::OkStatus()));
     if (message == nullptr) continue;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       RETURN_IF_ERROR(TakeError(*message));
@@ -129,9 +170,18 @@ absl::Status Consumer::TakeError(const rd_kafka_message_t& message) {
       return OffsetGone({.topic = rd_kafka_topic_name(message.rkt), .partition = message.partition},
                         message.offset);
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+      if (membership_.assigned) break;
       // The group serves dashboards only.
       log::Debug("kafka: ", rd_kafka_message_errstr(&message));
       return absl::OkStatus();
+    case RD_KAFKA_RESP_ERR__FATAL: {
+      char reason[512] = "";
+      rd_kafka_fatal_error(client_.get(), reason, sizeof(reason));
+      return absl::FailedPreconditionError(
+          Cat("this member was expelled from its group; is another process running with the same "
+              "group.instance.id? ",
+              std::string_view(reason)));
+    }
     default:
       break;
   }

@@ -1,4 +1,5 @@
-// Reads partitions that we assign by hand, from offsets that the caller keeps.
+// Reads partitions that we assign by hand, or that a consumer group assigns, from offsets that the
+// caller keeps.
 //
 // Offsets live in the sink's own database (DESIGN.md §2, link B): nothing is stored or reset in
 // Kafka. Poll() gives the messages of each partition in order, each at most once per assignment,
@@ -11,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,16 +30,30 @@ namespace walrelay::kafka {
 
 class Consumer {
  public:
-  // `group` names us where Kafka shows offsets (CommitForDashboards); nothing depends on it. Memory
-  // for messages that are read ahead: queued.max.messages.kbytes. Does not wait for a broker.
+  // `group` names us where Kafka shows offsets (CommitForDashboards); nothing depends on it, unless
+  // Subscribe() is called. Memory for messages that are read ahead: queued.max.messages.kbytes.
+  // Does not wait for a broker.
   static absl::StatusOr<std::unique_ptr<Consumer>> Open(const ClientOptions& user,
                                                         const std::string& group);
+  ~Consumer();
 
   // Replaces the assignment: each partition is read from its next offset on. Messages not polled
   // yet are dropped.
   absl::Status Assign(const std::map<TopicPartition, int64_t>& next);
   // Adds partitions; the others go on where they are.
   absl::Status Add(const std::map<TopicPartition, int64_t>& next);
+  // How a member of a group hears of its partitions: inside Poll().
+  struct Membership {
+    // They are ours now: from where each is read; those left out are not. Its error is Poll()'s.
+    std::function<absl::StatusOr<std::map<TopicPartition, int64_t>>(
+        const std::set<TopicPartition>& partitions)>
+        assigned;
+    // None is ours any more: what was polled and not stored is another member's now.
+    std::function<void()> revoked;
+  };
+  // Joins the group with these topics, or tells it that they have changed. What it reads is then
+  // decided by the group alone. Leaving is the destructor's.
+  absl::Status Subscribe(const std::set<std::string>& topics, Membership membership);
   // Stops and restarts the delivery of partitions (a parked table) without losing their place.
   absl::Status Pause(const TopicPartition& partition);
   absl::Status Resume(const TopicPartition& partition);
@@ -69,12 +85,15 @@ class Consumer {
   void WakeFetchers();
   bool Advance(const rd_kafka_message_t& message);
   absl::Status TakeError(const rd_kafka_message_t& message);
+  void Rebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t* partitions);
   absl::Status OffsetGone(const TopicPartition& partition, int64_t offset);
 
   Client client_;
   std::map<TopicPartition, int64_t> next_;  // The offset after the last message polled.
   std::map<TopicPartition, int64_t>::iterator last_ =
       next_.end();          // Messages come in runs of one partition.
+  Membership membership_;  // Empty: partitions are assigned by hand.
+  absl::Status rebalance_error_;
   size_t queue_bytes_;      // Where librdkafka stops fetching ahead.
   size_t taken_bytes_ = 0;  // Since the queue was empty.
 };

@@ -301,8 +301,14 @@ TEST_F(SinkTest, LetsOneProcessIn) {
   EXPECT_NE(Open(other), nullptr) << "another pipeline is none of its business";
   SinkOptions shared = Options();
   shared.exclusive = false;
-  EXPECT_NE(Open(shared), nullptr);
+  EXPECT_EQ(Sink::Open(shared).status().code(), absl::StatusCode::kUnavailable)
+      << "a member of a group does not come beside one that is alone";
   first.reset();
+  {
+    const auto member = Open(shared);
+    EXPECT_NE(Open(shared), nullptr);
+    EXPECT_EQ(Sink::Open(Options()).status().code(), absl::StatusCode::kUnavailable);
+  }
   EXPECT_NE(Open(Options()), nullptr);
 }
 
