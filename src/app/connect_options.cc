@@ -168,8 +168,7 @@ constexpr std::string_view kMismatch =
 constexpr std::string_view kWorkers =
     "threads, each with a connection of its own, that share the partitions of all topics";
 constexpr std::string_view kDeletes =
-    "hard: deleted rows go from the mirror; soft: they stay, marked in __deleted (lake: "
-    "cdc_deleted)";
+    "hard: deleted rows go from the mirror; soft: they stay, marked in __deleted";
 constexpr std::string_view kTableFormat = "name of a mirror table; may hold ${schema} and ${table}";
 
 constexpr Option kSinks[] = {

@@ -147,7 +147,7 @@ std::string StagedCondition(const MirrorTable& table, int group) {
 MetadataColumns MetadataColumnsOf(SinkKind kind, bool soft_deletes) {
   switch (kind) {
     case SinkKind::kLake:
-      return {"cdc_operation", "cdc_timestamp", "synced_at", soft_deletes ? "cdc_deleted" : ""};
+      return {"cdc_operation", "cdc_timestamp", "synced_at", soft_deletes ? "__deleted" : ""};
     case SinkKind::kTarget:
       return {"__cdc_operation", "__cdc_timestamp", "__synced_at",
               soft_deletes ? "__deleted" : ""};

@@ -139,7 +139,7 @@ TEST_P(SoftDeletes, AddTheMarkToATableThatIsThere) {
   Delete(7);
   MaybeMakeLarge();
   MustApply(*sink);
-  EXPECT_EQ(lake->All("SELECT id, v, cdc_deleted FROM cdc_processed.t WHERE id = 7"), "7|mine|t");
+  EXPECT_EQ(lake->All("SELECT id, v, __deleted FROM cdc_processed.t WHERE id = 7"), "7|mine|t");
 }
 
 }  // namespace

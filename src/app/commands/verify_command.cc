@@ -209,8 +209,7 @@ absl::Status SinkComparison::Compare(const pg::TableName& name) {
                                .repair = {}};
   std::optional<apply::RowRepair> repair;
   if (request_.repair && !request_.consent.dry_run && !table->key.empty()) {
-    ASSIGN_OR_RETURN(repair, apply::RowRepair::Open(source_, sink_, *table, options_.sink.kind,
-                                                    options_.sink.pipeline));
+    ASSIGN_OR_RETURN(repair, apply::RowRepair::Open(source_, sink_, *table, options_.sink));
     options.repair = [&](const auto& rows) { return repair->Write(rows); };
   }
   ASSIGN_OR_RETURN(result.comparison, apply::CompareTable(source_, sink_, *table, options));

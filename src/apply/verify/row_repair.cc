@@ -15,16 +15,15 @@ constexpr size_t kRowsAtOnce = 200;  // The sink waits meanwhile.
 }  // namespace
 
 absl::StatusOr<RowRepair> RowRepair::Open(pg::Connection& source, pg::Connection& sink,
-                                          const ComparedTable& table, SinkKind kind,
-                                          std::string pipeline) {
+                                          const ComparedTable& table, const SinkOptions& options) {
   if (table.key.empty())
     return absl::FailedPreconditionError("rows without a key cannot be told apart");
   RecordKey key;
   for (const auto& column : table.key) key.fields.push_back({column.name, {}});
-  TableCatalog catalog(sink, kind);
+  TableCatalog catalog(sink, options.kind, options.soft_deletes);
   ASSIGN_OR_RETURN(std::optional<MirrorTable> copy, catalog.Read(table.copy_table, key));
   if (!copy) return absl::FailedPreconditionError(Cat("there is no table ", table.copy_name));
-  RowRepair repair(source, sink, table, *std::move(copy), kind, std::move(pipeline));
+  RowRepair repair(source, sink, table, *std::move(copy), options.kind, options.pipeline);
   for (const std::string& name : table.transferred) {
     const auto column = repair.copy_.Find(name);
     if (!column) return absl::AbortedError(Cat(table.copy_name, " was altered meanwhile"));
@@ -102,7 +101,7 @@ absl::Status RowRepair::Upsert(const pg::Result& rows, int row) {
   AppendUtcTimestamp(UnixMicrosNow(), now);
   parameters.emplace_back("r");
   parameters.emplace_back(now);
-  return sink_->Execute(UpsertRowSql(copy_, columns_), parameters).status();
+  return sink_->Execute(UpsertRowSql(copy_, columns_, RowMark::kLive), parameters).status();
 }
 
 absl::Status RowRepair::Delete(const std::vector<std::string>& key) {
@@ -112,7 +111,12 @@ absl::Status RowRepair::Delete(const std::vector<std::string>& key) {
       if (table_->key[i].name == copy_.columns[column].name) parameters.emplace_back(key[i]);
     }
   }
-  return sink_->Execute(DeleteRowSql(copy_), parameters).status();
+  if (!copy_.soft_deletes()) return sink_->Execute(DeleteRowSql(copy_), parameters).status();
+  std::string now;
+  AppendUtcTimestamp(UnixMicrosNow(), now);
+  parameters.emplace_back("d");
+  parameters.emplace_back(now);
+  return sink_->Execute(MarkRowSql(copy_), parameters).status();
 }
 
 }  // namespace walrelay::apply

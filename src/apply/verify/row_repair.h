@@ -24,8 +24,7 @@ class RowRepair {
  public:
   // Both connections and the table outlive it.
   static absl::StatusOr<RowRepair> Open(pg::Connection& source, pg::Connection& sink,
-                                        const ComparedTable& table, SinkKind kind,
-                                        std::string pipeline);
+                                        const ComparedTable& table, const SinkOptions& options);
 
   // Which of the rows were written.
   absl::StatusOr<std::vector<bool>> Write(const std::vector<VerifyOptions::Row>& rows);
