@@ -114,7 +114,8 @@ OFTEN = {"after-produce": 3000, "after-acknowledgement": 3000, "transaction-end"
 def crash_point(lab):
     """The program kills itself at a named line; the points that were hit least come first."""
     points = ([name for name in lab.options.points.split(",") if name] or
-              [name for name in crash_points() if not name.startswith("snapshot-") and name != "topic-adopted"])
+              [name for name in crash_points() if not name.startswith("snapshot-") and name != "topic-adopted"
+               and (lab.options.delivery == "transactional" or not name.endswith("-kafka-commit"))])
     for _ in range(2):
         name = min(points, key=lambda point: (lab.points.get(point, 0), lab.random.random()))
         lab.kill()

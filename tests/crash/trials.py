@@ -15,6 +15,7 @@ from campaign import Laboratory
 from nemeses import crash_points
 
 RECORDS_DIFFER = (57, 58)  # exit codes: somebody else's records stand between ours
+FENCED = 59
 
 
 @contextlib.contextmanager
@@ -71,7 +72,7 @@ def add_rows(inner, stop):
 
 def held_produce(lab):
     """The network keeps a produce request of a process that then dies, and delivers it when its successor writes already. The
-    successor cannot prevent that (delivery = transactional can); it must notice, name every record, and stop."""
+    successor cannot prevent that; it must notice, name every record, and stop. With delivery = transactional Kafka refuses it."""
     with trial(lab, "held") as inner:
         inner.pipeline.restart_measured()
         inner.large_transaction(100)
@@ -91,6 +92,10 @@ def held_produce(lab):
             with contextlib.suppress(Exception):
                 inner.pipeline.process.wait(0.2)
                 break
+        if lab.options.delivery == "transactional":
+            inner.count("held_requests_refused")
+            inner.check([])
+            return
         code = inner.pipeline.ended_by_itself()
         inner.count("held_requests_noticed", code in RECORDS_DIFFER)
         if code not in RECORDS_DIFFER:
@@ -113,6 +118,9 @@ def zombie(lab):
         for _ in range(10):
             time.sleep(0.3)
             inner.large_transaction(20)
+        if lab.options.delivery == "transactional":
+            check_fenced(inner, second)
+            return
         ended = [process.poll() for process in (inner.pipeline.process, second)]
         for process in (inner.pipeline.process, second):
             inner.pipeline.kill_process(process)
@@ -126,6 +134,22 @@ def zombie(lab):
             check_named(inner)
         else:
             inner.check([])
+
+
+def check_fenced(inner, second):
+    """Of the two one ends with 59, the other one goes on, and nothing is there twice."""
+    processes = (inner.pipeline.process, second)
+    try:
+        harness.wait_until("one of the two is fenced", lambda: any(process.poll() is not None for process in processes), 60)
+    except TimeoutError as error:
+        inner.fault(str(error))
+    codes = sorted(process.poll() or 0 for process in processes)
+    inner.count("zombies")
+    inner.count("zombies_fenced", codes == [0, FENCED])
+    if codes != [0, FENCED]:
+        inner.fault(f"zombie: the processes ended with {codes} (0: not ended), not one of them with {FENCED}")
+    inner.pipeline.process = next((process for process in processes if process.poll() is None), None)
+    inner.check([])
 
 
 def starts_well(inner):

@@ -49,6 +49,19 @@ TEST(AckWatermark, DoesNotPassAnOpenTransactionWhoseRecordsAreAcknowledged) {
   EXPECT_EQ(NextOf(watermark, 0), 6);
 }
 
+TEST(AckWatermark, CountsAMarkerBehindTheLastRecordOfACommit) {
+  AckWatermark watermark(At(1));
+  watermark.Acknowledged(watermark.Sent(0), 5);
+  watermark.Committed(At(10));
+  watermark.Marked(0);
+  EXPECT_EQ(NextOf(watermark, 0), 7);
+  watermark.Acknowledged(watermark.Sent(0), 7);
+  watermark.Marked(0);
+  EXPECT_EQ(NextOf(watermark, 0), 7) << "the marker stands behind a record that is not covered";
+  watermark.Committed(At(20));
+  EXPECT_EQ(NextOf(watermark, 0), 9);
+}
+
 TEST(AckWatermark, KeepsTheOffsetsOfTheCommitAndNotOfWhatFollows) {
   AckWatermark watermark(At(1));
   const auto first = watermark.Sent(0);

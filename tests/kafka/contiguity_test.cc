@@ -31,6 +31,18 @@ TEST(Contiguity, SeesTheFirstRecordToo) {
   EXPECT_EQ(watch.Acknowledged(0, 8), (OffsetGap{.partition = 0, .first = 7, .end = 8, .ours = 0}));
 }
 
+TEST(Contiguity, LetsAMarkerOfOursPassAndNoOther) {
+  Contiguity watch = Watching(7, 1);
+  EXPECT_EQ(watch.Acknowledged(0, 7), std::nullopt);
+  watch.Marked(0);
+  watch.Sent(0);
+  EXPECT_EQ(watch.Acknowledged(0, 9), std::nullopt);
+  watch.Marked(0);
+  watch.Sent(0);
+  EXPECT_EQ(watch.Acknowledged(0, 12),
+            (OffsetGap{.partition = 0, .first = 11, .end = 12, .ours = 0}));
+}
+
 TEST(Contiguity, CountsRecordsWithoutAnOffset) {
   Contiguity watch = Watching(7, 3);
   EXPECT_EQ(watch.Acknowledged(0, kNoOffset), std::nullopt);
