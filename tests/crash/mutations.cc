@@ -1,15 +1,17 @@
-// Bugs that the laboratory must find, each chosen by WALRELAY_MUTATION=name; without it nothing is changed.
+// Bugs that the laboratory must find, each chosen by WALRELAY_MUTATION=name; without it nothing is
+// changed.
 //
 //   drop-event       one record in 10 000 is not sent
 //   double-event     one in 10 000 is sent twice
 //   swap-events      two records of one key change places
 //   confirm-early    the slot is confirmed up to what was received, not what Kafka acknowledged
-//   skip-by-lsn      records whose event LSN is not above the highest one sent are taken for repetitions
-//   no-lock          a sink does not take its lock (not a bug: compare-and-set must still hold; two-sinks uses it)
-//   no-cas           and its progress moves without compare-and-set
+//   skip-by-lsn      records whose event LSN is not above the highest one sent are taken for
+//   repetitions no-lock          a sink does not take its lock (not a bug: compare-and-set must
+//   still hold; two-sinks uses it) no-cas           and its progress moves without compare-and-set
 //
-// The linker's --wrap leads calls of one part to another through here (CMakeLists.txt names the functions), so that the program
-// itself has no line for this. A function that is renamed breaks the link of the laboratory, not the test's meaning.
+// The linker's --wrap leads calls of one part to another through here (CMakeLists.txt names the
+// functions), so that the program itself has no line for this. A function that is renamed breaks
+// the link of the laboratory, not the test's meaning.
 
 #include <cstdlib>
 #include <string>
@@ -21,7 +23,7 @@
 
 #define SEND "_ZN8walrelay3app9KafkaLink4SendERKNS_6RecordE"
 #define STATUS "_ZN8walrelay3wal17ReplicationStream10SendStatusERKNS0_12StatusUpdateE"
-#define LOCK "_ZNK8walrelay5apply13ProgressTable4LockERNS_2pg10ConnectionE"
+#define LOCK "_ZNK8walrelay5apply13ProgressTable4LockERNS_2pg10ConnectionEib"
 #define MOVE "_ZNK8walrelay5apply13ProgressTable4MoveERKSt6vectorINS0_12ProgressStepESaIS3_EE"
 
 namespace walrelay {
@@ -31,10 +33,14 @@ using Steps = std::vector<apply::ProgressStep>;
 
 absl::Status RealSend(app::KafkaLink* link, const Record& record) asm("__real_" SEND);
 absl::Status WrapSend(app::KafkaLink* link, const Record& record) asm("__wrap_" SEND);
-absl::Status RealStatus(wal::ReplicationStream* stream, const wal::StatusUpdate& update) asm("__real_" STATUS);
-absl::Status WrapStatus(wal::ReplicationStream* stream, const wal::StatusUpdate& update) asm("__wrap_" STATUS);
-absl::Status RealLock(const apply::ProgressTable* table, pg::Connection& connection) asm("__real_" LOCK);
-absl::Status WrapLock(const apply::ProgressTable* table, pg::Connection& connection) asm("__wrap_" LOCK);
+absl::Status RealStatus(wal::ReplicationStream* stream,
+                        const wal::StatusUpdate& update) asm("__real_" STATUS);
+absl::Status WrapStatus(wal::ReplicationStream* stream,
+                        const wal::StatusUpdate& update) asm("__wrap_" STATUS);
+absl::Status RealLock(const apply::ProgressTable* table, pg::Connection& connection, int worker,
+                      bool shared) asm("__real_" LOCK);
+absl::Status WrapLock(const apply::ProgressTable* table, pg::Connection& connection, int worker,
+                      bool shared) asm("__wrap_" LOCK);
 Statements RealMove(const apply::ProgressTable* table, const Steps& steps) asm("__real_" MOVE);
 Statements WrapMove(const apply::ProgressTable* table, const Steps& steps) asm("__wrap_" MOVE);
 
@@ -88,7 +94,8 @@ absl::Status SendSwapped(app::KafkaLink* link, const Record& record, uint64_t nu
     RETURN_IF_ERROR(SendNow(link, record));
     return same_key ? SendNow(link, held.record) : absl::OkStatus();
   }
-  const bool plain = record.key && record.value && (record.headers == nullptr || record.headers->empty());
+  const bool plain =
+      record.key && record.value && (record.headers == nullptr || record.headers->empty());
   if (!plain || number % kSwapOneIn != 0) return RealSend(link, record);
   held.Hold(record);
   return absl::OkStatus();
@@ -97,10 +104,12 @@ absl::Status SendSwapped(app::KafkaLink* link, const Record& record, uint64_t nu
 // True for a streamed event at or below the highest LSN so far.
 bool LooksSent(const Record& record) {
   static uint64_t highest = 0;
-  if (!record.value || record.value->find("\"snapshot\":\"false\"") == std::string_view::npos) return false;
+  if (!record.value || record.value->find("\"snapshot\":\"false\"") == std::string_view::npos)
+    return false;
   const size_t at = record.value->rfind("\"lsn\":");
   if (at == std::string_view::npos) return false;
-  const uint64_t lsn = std::strtoull(std::string(record.value->substr(at + 6, 20)).c_str(), nullptr, 10);
+  const uint64_t lsn =
+      std::strtoull(std::string(record.value->substr(at + 6, 20)).c_str(), nullptr, 10);
   if (lsn <= highest) return true;
   highest = lsn;
   return false;
@@ -131,8 +140,10 @@ absl::Status WrapStatus(wal::ReplicationStream* stream, const wal::StatusUpdate&
   return RealStatus(stream, early);
 }
 
-absl::Status WrapLock(const apply::ProgressTable* table, pg::Connection& connection) {
-  return Is("no-lock") || Is("no-cas") ? absl::OkStatus() : RealLock(table, connection);
+absl::Status WrapLock(const apply::ProgressTable* table, pg::Connection& connection, int worker,
+                      bool shared) {
+  return Is("no-lock") || Is("no-cas") ? absl::OkStatus()
+                                       : RealLock(table, connection, worker, shared);
 }
 
 Statements WrapMove(const apply::ProgressTable* table, const Steps& steps) {
@@ -143,7 +154,8 @@ Statements WrapMove(const apply::ProgressTable* table, const Steps& steps) {
       Replace(statement.sql, " AND p.next_offset = u.expected", "");
     } else {
       Replace(statement.sql, "ON CONFLICT DO NOTHING",
-              "ON CONFLICT (pipeline, sink, topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset");
+              "ON CONFLICT (pipeline, sink, topic, partition) DO UPDATE SET next_offset = "
+              "EXCLUDED.next_offset");
     }
   }
   return statements;
