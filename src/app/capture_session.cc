@@ -436,7 +436,7 @@ SteadyTime CaptureSession::next_chore() const {
 absl::Status CaptureSession::FlushAndRecord(std::chrono::milliseconds limit) {
   RETURN_IF_ERROR(link_->Flush(Clock::now() + limit));
   if (offsets_.frozen_end() <= link_->reachable()) RETURN_IF_ERROR(WriteOffsetNow());
-  return link_->reachable() == link_->confirmed() ? absl::OkStatus() : link_->WritePositionNow();
+  return link_->is_recorded() ? absl::OkStatus() : link_->WritePositionNow();
 }
 
 }  // namespace walrelay::app

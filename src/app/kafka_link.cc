@@ -202,7 +202,7 @@ void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {
   base_.transactional = options_.transactional;
   watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn, base_.last_commit_lsn);
   written_ = confirmed_ = base_.end_lsn;
-  connect_offset_ = base_.connect_offset;
+  connect_offset_ = recorded_connect_offset_ = base_.connect_offset;
   if (earlier == Earlier::kNothing) {
     // The counts stay pinned; where the partitions end is looked at when each topic comes.
     for (auto& [topic, where] : base_.topics)
@@ -325,6 +325,7 @@ absl::Status KafkaLink::SendPosition() {
   position_in_flight_ = true;
   position_reported_ = false;
   written_ = watermark_->position().end_lsn;
+  recorded_connect_offset_ = connect_offset_;
   return ProduceInternal(record, 0, position_ticket_);
 }
 

@@ -157,6 +157,10 @@ class KafkaLink {
   // The end LSN of the last position record sent, and of the last one that is durable.
   Lsn written() const { return written_; }
   Lsn confirmed() const { return confirmed_; }
+  // Whether the last position record says all that there is to say, Debezium's record with it.
+  bool is_recorded() const {
+    return reachable() == confirmed_ && recorded_connect_offset_ == connect_offset_;
+  }
   // Sends a position record if that would say something new and none is under way.
   absl::Status WritePosition();
   // Sends Debezium's offset record. The caller has made sure that all it says is durable.
@@ -254,6 +258,7 @@ class KafkaLink {
   bool connect_in_flight_ = false;
   uint64_t connect_ticket_ = 0;
   std::optional<int64_t> connect_offset_;
+  std::optional<int64_t> recorded_connect_offset_;  // In the last position record.
   std::deque<OpenCommit> open_commits_;
 };
 

@@ -92,6 +92,10 @@ absl::Status RewindCaptureCommand(const Config& config, Console& console, const 
                 " will never be in Kafka, nor in lake and target, and the server will drop them.");
   ASSIGN_OR_RETURN(const bool proceed, MayProceed(console, consent, consequence));
   if (!proceed) return absl::OkStatus();
+  // Debezium's record stays where it was: it must not look as if Debezium had run since.
+  const auto connect = link->ReadConnectRecord();
+  if (!connect.ok()) return PositionError(connect.status());
+  if (*connect) position.connect_offset = (*connect)->offset;
   position.last_commit_lsn = std::min(position.last_commit_lsn, goal);
   position.end_lsn = goal;
   // What stands in the topics does not tell any more what has been written from there on.
