@@ -147,10 +147,10 @@ std::string StagedCondition(const MirrorTable& table, int group) {
 MetadataColumns MetadataColumnsOf(SinkKind kind, bool soft_deletes) {
   switch (kind) {
     case SinkKind::kLake:
-      return {"cdc_operation", "cdc_timestamp", "synced_at", soft_deletes ? "__deleted" : ""};
+      return {"cdc_operation", "cdc_timestamp", "synced_at", soft_deletes ? kDeletedColumn : ""};
     case SinkKind::kTarget:
       return {"__cdc_operation", "__cdc_timestamp", "__synced_at",
-              soft_deletes ? "__deleted" : ""};
+              soft_deletes ? kDeletedColumn : ""};
   }
   return {};
 }

@@ -18,6 +18,9 @@
 
 namespace walrelay::apply {
 
+// Whether a row is marked as deleted, with soft deletes.
+constexpr std::string_view kDeletedColumn = "__deleted";
+
 // The names of the columns that we add to each row.
 struct MetadataColumns {
   std::string_view operation;

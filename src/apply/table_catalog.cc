@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "apply/column_catalog.h"
 #include "base/status.h"
 #include "pg/quoting.h"
 
@@ -12,7 +13,7 @@ namespace {
 // Columns with their type, domains resolved; the operator that says whether two values are equal,
 // where there is one. varchar, arrays, enums and ranges share the operators of text and the
 // pseudo-types, which are in pg_catalog.
-constexpr std::string_view kColumnsSql = R"(
+constexpr std::string_view kSelectColumns = R"(
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(e.typname, t.typname), e.oid IS NOT NULL, root.typmod,
        a.attgenerated = '', a.attnotnull,
        CASE WHEN coalesce(e.typname, t.typname) IN ('json', 'xml', 'point') THEN ''
@@ -24,20 +25,7 @@ SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(e.typname, t.ty
                             AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
                            JOIN pg_operator o ON o.oid = p.amopopr
                            JOIN pg_namespace n ON n.oid = o.oprnamespace
-                           WHERE c.opcdefault AND c.opcintype = t.oid), '') END
-FROM pg_class r
-JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN LATERAL (
-  WITH RECURSIVE step AS (
-    SELECT d.oid, d.typtype, d.typbasetype, d.typtypmod, a.atttypmod AS typmod FROM pg_type d WHERE d.oid = a.atttypid
-    UNION ALL
-    SELECT d.oid, d.typtype, d.typbasetype, d.typtypmod, CASE WHEN s.typmod = -1 THEN s.typtypmod ELSE s.typmod END
-    FROM step s JOIN pg_type d ON d.oid = s.typbasetype WHERE s.typtype = 'd')
-  SELECT oid, typmod FROM step WHERE typtype <> 'd') root ON true
-JOIN pg_type t ON t.oid = root.oid
-LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
-WHERE r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND r.relname = $2 AND r.relkind IN ('r', 'p')
-ORDER BY a.attnum)";
+                           WHERE c.opcdefault AND c.opcintype = t.oid), '') END)";
 
 // Unique indexes that ON CONFLICT may infer, the primary key first; one row a column.
 constexpr std::string_view kKeysSql = R"(
@@ -86,7 +74,9 @@ absl::StatusOr<std::optional<MirrorTable>> TableCatalog::Read(const std::string&
 absl::StatusOr<bool> TableCatalog::ReadColumns(MirrorTable& table) {
   const pg::Parameter parameters[] = {table.schema, table.name};
   for (bool retried = false;; retried = true) {
-    ASSIGN_OR_RETURN(const pg::Result rows, connection_.Execute(kColumnsSql, parameters));
+    ASSIGN_OR_RETURN(
+        const pg::Result rows,
+        connection_.Execute(Cat(kSelectColumns, kFromColumns, kOfTheTable), parameters));
     if (rows.rows() == 0) return false;
     table.columns.clear();
     size_t metadata = 0;
@@ -186,8 +176,7 @@ absl::StatusOr<std::string> TableCatalog::ColumnSql(const Field& field, const So
 absl::Status TableCatalog::LockName(const std::string& name) {
   const std::string identity = Cat("walrelay table ", MirrorSchemaOf(kind_), ".", name);
   const pg::Parameter parameters[] = {identity};
-  return connection_
-      .Execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", parameters)
+  return connection_.Execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", parameters)
       .status();
 }
 
@@ -211,8 +200,7 @@ absl::Status TableCatalog::Create(const std::string& name, const Fields& row, co
   }
   std::string unique;
   if (!key_list.empty()) unique = Cat(", PRIMARY KEY (", key_list, ")");
-  const std::string deleted =
-      ours_.deleted.empty() ? "" : Cat(", ", ours_.deleted, kDeletedType);
+  const std::string deleted = ours_.deleted.empty() ? "" : Cat(", ", ours_.deleted, kDeletedType);
   const absl::Status created =
       connection_
           .Query(Cat("CREATE TABLE ", quoted, " (", columns, ours_.operation, " text, ",
@@ -237,9 +225,7 @@ absl::Status TableCatalog::AddColumns(const MirrorTable& table, const Fields& fi
 absl::Status TableCatalog::AddMetadataColumns(const std::string& name) {
   ASSIGN_OR_RETURN(const std::string quoted, pg::QuoteQualified(MirrorSchemaOf(kind_), name));
   const std::string deleted =
-      ours_.deleted.empty()
-          ? ""
-          : Cat(", ADD COLUMN IF NOT EXISTS ", ours_.deleted, kDeletedType);
+      ours_.deleted.empty() ? "" : Cat(", ADD COLUMN IF NOT EXISTS ", ours_.deleted, kDeletedType);
   const absl::Status added =
       connection_
           .Query(Cat("ALTER TABLE ", quoted, " ADD COLUMN IF NOT EXISTS ", ours_.operation,

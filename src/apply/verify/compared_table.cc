@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "apply/column_catalog.h"
 #include "apply/source_catalog.h"
 #include "base/check.h"
 #include "base/status.h"
@@ -11,31 +12,17 @@ namespace walrelay::apply {
 namespace {
 
 // Columns of a table with their types, domains resolved, and what decides how they are compared.
-constexpr std::string_view kColumnsSql = R"(
+constexpr std::string_view kSelectColumns = R"(
 SELECT a.attname, format_type(root.oid, root.typmod), coalesce(e.typname, t.typname), e.oid IS NOT NULL, root.typmod,
        coalesce(e.typtype, t.typtype), a.atttypid <> root.oid, a.attnotnull, a.attgenerated <> '',
        coalesce(pg_get_expr(d.adbin, d.adrelid), ''),
        CASE WHEN a.attcollation = 0 THEN ''
             WHEN c.collname = 'default' THEN (SELECT datcollate FROM pg_database WHERE datname = current_database())
             ELSE coalesce(c.collcollate, c.collname) END
-       || coalesce(' ' || pg_collation_actual_version(nullif(a.attcollation, 0)), '')
-FROM pg_class r
-JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN LATERAL (
-  WITH RECURSIVE step AS (
-    SELECT d.oid, d.typtype, d.typbasetype, d.typtypmod, a.atttypmod AS typmod FROM pg_type d WHERE d.oid = a.atttypid
-    UNION ALL
-    SELECT d.oid, d.typtype, d.typbasetype, d.typtypmod, CASE WHEN s.typmod = -1 THEN s.typtypmod ELSE s.typmod END
-    FROM step s JOIN pg_type d ON d.oid = s.typbasetype WHERE s.typtype = 'd')
-  SELECT oid, typmod FROM step WHERE typtype <> 'd') root ON true
-JOIN pg_type t ON t.oid = root.oid
-LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+       || coalesce(' ' || pg_collation_actual_version(nullif(a.attcollation, 0)), ''))";
+constexpr std::string_view kMoreJoins = R"(
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-LEFT JOIN pg_collation c ON c.oid = a.attcollation
-WHERE r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND r.relname = $2 AND r.relkind IN ('r', 'p')
-ORDER BY a.attnum)";
-
-constexpr std::string_view kSoftDelete = "__deleted";
+LEFT JOIN pg_collation c ON c.oid = a.attcollation)";
 
 struct CatalogColumn {
   std::string name;
@@ -51,7 +38,9 @@ absl::StatusOr<std::vector<CatalogColumn>> ReadColumns(pg::Connection& connectio
                                                        std::string_view schema,
                                                        std::string_view table) {
   const pg::Parameter parameters[] = {schema, table};
-  ASSIGN_OR_RETURN(const pg::Result rows, connection.Execute(kColumnsSql, parameters));
+  ASSIGN_OR_RETURN(
+      const pg::Result rows,
+      connection.Execute(Cat(kSelectColumns, kFromColumns, kMoreJoins, kOfTheTable), parameters));
   std::vector<CatalogColumn> columns;
   for (int row = 0; row < rows.rows(); ++row) {
     CatalogColumn column{
@@ -298,9 +287,9 @@ absl::StatusOr<ComparedTable> ReadComparedTable(pg::Connection& source, pg::Conn
   if (of_copy.empty()) return absl::NotFoundError(Cat("there is no table ", table.copy_name));
   std::optional<std::vector<std::string>> listed;
   RETURN_IF_ERROR(ReadPublished(source, request.publication, table, listed));
-  if (const CatalogColumn* deleted = FindColumn(of_copy, kSoftDelete);
-      deleted != nullptr && FindColumn(of_source, kSoftDelete) == nullptr) {
-    table.copy_condition = Cat("t.", kSoftDelete, "::text IS DISTINCT FROM 'true'");
+  if (const CatalogColumn* deleted = FindColumn(of_copy, kDeletedColumn);
+      deleted != nullptr && FindColumn(of_source, kDeletedColumn) == nullptr) {
+    table.copy_condition = Cat("t.", kDeletedColumn, "::text IS DISTINCT FROM 'true'");
   }
   RETURN_IF_ERROR(AddColumns(of_source, of_copy, request, listed, table));
   if (table.columns.empty()) {
