@@ -12,11 +12,10 @@ import re
 import subprocess
 import time
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 import harness
-from harness import BINARY, KAFKA, ROOT, Database, Pipeline, wait_until
+from harness import BINARY, KAFKA, ROOT, Database, Pipeline, end_offset, wait_until
 
 GOLDENS = ROOT / "tests" / "goldens"
 VERSIONS = ("2.5.0.Final", "3.6.1.Final")
@@ -52,18 +51,7 @@ class Cluster:
                 if not name.startswith(("__consumer", "__transaction"))}
 
     def ends(self, names):
-        return {(topic, partition): wait_until(f"end of {topic}", lambda t=topic, p=partition: self.end(t, p))[0]
-                for topic, partitions in names.items() for partition in partitions}
-
-    def end(self, topic, partition):
-        """(end,), or None where the client still believes in a topic of this name that an earlier case had, or no leader is known yet."""
-        try:
-            return (self.consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1],)
-        except KafkaException as error:
-            if error.args[0].code() not in (KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.NOT_LEADER_FOR_PARTITION):
-                raise
-            self.consumer.list_topics(timeout=20)
-            return None
+        return {(topic, partition): end_offset(self.consumer, topic, partition) for topic, partitions in names.items() for partition in partitions}
 
     def start_over(self):
         """Deletes every topic, and makes the one that a Connect cluster has."""

@@ -139,16 +139,24 @@ def topics(prefix):
     return {name: sorted(topic.partitions) for name, topic in found.items() if name.startswith(prefix)}
 
 
+def end_offset(consumer, topic, partition):
+    """Where it ends. Asks again where the client still believes in a topic of this name that was there before, or no leader is known yet."""
+    def asked():
+        try:
+            return (consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1],)
+        except KafkaException as error:
+            if error.args[0].code() not in (KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, KafkaError.NOT_LEADER_FOR_PARTITION):
+                raise
+            consumer.list_topics(timeout=20)
+            return None
+    return wait_until(f"the end of {topic}", asked)[0]
+
+
 def end_offsets(names, **options):
     """{(topic, partition): end offset} of the topics given as topics() gives them; up to the first open transaction."""
     consumer = new_consumer(**options)
-
-    def end(topic, partition):
-        with contextlib.suppress(KafkaException):  # A topic of this moment: its leader is not known everywhere.
-            return [consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)[1]]
     try:
-        return {(topic, partition): wait_until(f"the end of {topic}", lambda t=topic, p=partition: end(t, p), 60)[0]
-                for topic, partitions in names.items() for partition in partitions}
+        return {(topic, partition): end_offset(consumer, topic, partition) for topic, partitions in names.items() for partition in partitions}
     finally:
         consumer.close()
 
