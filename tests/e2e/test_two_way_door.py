@@ -54,7 +54,7 @@ class Door:
     def debeziums_turn(self, more=300):
         self.debezium.start()
         # On a slow machine its snapshot alone is as many records, and a snapshot that was cut off leaves no offset.
-        wait_until("Debezium streams", lambda: self.debezium.check() or self.pipeline.slot_active(), 120, every=0.2)
+        wait_until("Debezium streams", lambda: self.debezium.check() or self.pipeline.walsender(), 120, every=0.2)
         self.wait_records(more, "debezium")
         self.stop_debezium()
 
