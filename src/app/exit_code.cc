@@ -152,6 +152,12 @@ absl::Status WithExitCode(absl::Status status, ExitCode code) {
   return status;
 }
 
+absl::Status KafkaError(absl::Status status) {
+  const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return WithExitCode(std::move(status),
+                      unreachable ? ExitCode::kKafkaUnreachable : ExitCode::kKafkaRefused);
+}
+
 ExitCode ExitCodeOf(const absl::Status& status) {
   if (status.ok() || absl::IsCancelled(status)) return ExitCode::kOk;
   if (const auto code = Attached(status)) return *code;

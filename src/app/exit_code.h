@@ -73,6 +73,8 @@ absl::Status ExitError(ExitCode code, absl::StatusCode status_code, std::string_
 // The status with `code` attached, unless it is OK or already carries one: the innermost place
 // knows best.
 absl::Status WithExitCode(absl::Status status, ExitCode code);
+// The same for a failure of Kafka's: kKafkaUnreachable or kKafkaRefused.
+absl::Status KafkaError(absl::Status status);
 
 // What the process ends with. OK and Cancelled: kOk.
 ExitCode ExitCodeOf(const absl::Status& status);

@@ -27,12 +27,6 @@ struct Positions {
   std::string slot_problem;  // Why the slot is not shown.
 };
 
-absl::Status KafkaError(absl::Status status) {
-  const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-  return WithExitCode(std::move(status),
-                      unreachable ? ExitCode::kKafkaUnreachable : ExitCode::kKafkaRefused);
-}
-
 absl::StatusOr<Positions> Gather(const Config& config) {
   const OptionReader source(Section::kSource, config.source);
   Positions positions;

@@ -54,9 +54,8 @@ absl::StatusOr<std::string> FromJson(std::string_view text, std::string_view pre
     JsonWriter(offset).Copy(entry["offset"]);
     return offset;
   }
-  return absl::InvalidArgumentError(
-      Cat("there is no offset of the server '", prefix, "' (source.topic.prefix) among ",
-          offsets.size()));
+  return absl::InvalidArgumentError(Cat("there is no offset of the server '", prefix,
+                                        "' (source.topic.prefix) among ", offsets.size()));
 }
 
 absl::StatusOr<std::string> FromOffsetFile(std::string_view bytes, std::string_view prefix) {
@@ -70,9 +69,9 @@ absl::StatusOr<std::string> FromOffsetFile(std::string_view bytes, std::string_v
     if (ours && entry.value) return *entry.value;
     keys += Cat(keys.empty() ? "" : ", ", entry.key);
   }
-  return absl::InvalidArgumentError(Cat("there is no offset of the server '", prefix,
-                                        "' (source.topic.prefix); the file has: ",
-                                        keys.empty() ? "nothing" : keys));
+  return absl::InvalidArgumentError(
+      Cat("there is no offset of the server '", prefix,
+          "' (source.topic.prefix); the file has: ", keys.empty() ? "nothing" : keys));
 }
 
 std::string LsnText(const std::optional<Lsn>& lsn) {
@@ -109,14 +108,8 @@ absl::StatusOr<std::unique_ptr<KafkaLink>> OpenPositionLink(const Config& config
                                .options_hash = settings.options_hash,
                                .exactly_once = settings.exactly_once},
                               counters);
-  if (!link.ok()) return PositionError(link.status());
+  if (!link.ok()) return KafkaError(link.status());
   return link;
-}
-
-absl::Status PositionError(absl::Status status) {
-  const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-  return WithExitCode(std::move(status),
-                      unreachable ? ExitCode::kKafkaUnreachable : ExitCode::kKafkaRefused);
 }
 
 absl::Status ExportPositionCommand(const Config& config, Console& console, const std::string& file,
@@ -124,7 +117,7 @@ absl::Status ExportPositionCommand(const Config& config, Console& console, const
   admin::CaptureCounters counters;
   ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, counters));
   const auto record = link->ReadConnectRecord();
-  if (!record.ok()) return PositionError(record.status());
+  if (!record.ok()) return KafkaError(record.status());
   if (!*record) {
     return ExitError(ExitCode::kPositionMismatch,
                      Cat("topic ", config.pipeline.offset_storage_topic, " has no offset under ",
@@ -164,13 +157,11 @@ absl::Status ImportPositionCommand(const Config& config, Console& console, const
                                    const Consent& consent) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(file));
   const std::string prefix = TopicPrefix(config);
-  auto value = bytes.starts_with(kJavaMagic) ? FromOffsetFile(bytes, prefix)
-                                             : FromJson(bytes, prefix);
-  if (!value.ok())
-    return absl::InvalidArgumentError(Cat(file, ": ", Message(value.status())));
+  auto value =
+      bytes.starts_with(kJavaMagic) ? FromOffsetFile(bytes, prefix) : FromJson(bytes, prefix);
+  if (!value.ok()) return absl::InvalidArgumentError(Cat(file, ": ", Message(value.status())));
   const auto offset = envelope::ParseConnectOffset(*value);
-  if (!offset.ok())
-    return absl::InvalidArgumentError(Cat(file, ": ", Message(offset.status())));
+  if (!offset.ok()) return absl::InvalidArgumentError(Cat(file, ": ", Message(offset.status())));
   if (!offset->lsn && !offset->lsn_proc) {
     return absl::InvalidArgumentError(Cat(file, ": the offset has neither lsn nor lsn_proc"));
   }
@@ -185,7 +176,7 @@ absl::Status ImportPositionCommand(const Config& config, Console& console, const
   admin::CaptureCounters counters;
   ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, counters));
   if (auto status = link->WriteConnectRecordNow(*value); !status.ok())
-    return PositionError(std::move(status));
+    return KafkaError(std::move(status));
   console.out << Cat("Imported the offset of ", file, "\n");
   return absl::OkStatus();
 }

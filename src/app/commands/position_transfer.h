@@ -20,8 +20,6 @@ namespace walrelay::app {
 // The door to position and offset records. `counters` outlives it.
 absl::StatusOr<std::unique_ptr<KafkaLink>> OpenPositionLink(const Config& config,
                                                             admin::CaptureCounters& counters);
-// Gives a failure of it its exit code.
-absl::Status PositionError(absl::Status status);
 
 // With a file: Debezium Server's form. Without: Connect's, to `console.out`.
 absl::Status ExportPositionCommand(const Config& config, Console& console, const std::string& file,

@@ -68,7 +68,7 @@ absl::Status RewindCaptureCommand(const Config& config, Console& console, const 
   admin::CaptureCounters counters;
   ASSIGN_OR_RETURN(const auto link, OpenPositionLink(config, counters));
   const auto stored = link->ReadPosition();
-  if (!stored.ok()) return PositionError(stored.status());
+  if (!stored.ok()) return KafkaError(stored.status());
   if (!*stored || (*stored)->phase != PositionPhase::kStreaming) {
     return ExitError(ExitCode::kPositionMismatch,
                      Cat("there is no position of slot ", name,
@@ -94,13 +94,13 @@ absl::Status RewindCaptureCommand(const Config& config, Console& console, const 
   if (!proceed) return absl::OkStatus();
   // Debezium's record stays where it was: it must not look as if Debezium had run since.
   const auto connect = link->ReadConnectRecord();
-  if (!connect.ok()) return PositionError(connect.status());
+  if (!connect.ok()) return KafkaError(connect.status());
   if (*connect) position.connect_offset = (*connect)->offset;
   position.last_commit_lsn = std::min(position.last_commit_lsn, goal);
   position.end_lsn = goal;
   // What stands in the topics does not tell any more what has been written from there on.
   link->Begin(position, Earlier::kNothing);
-  if (auto status = link->Claim(); !status.ok()) return PositionError(std::move(status));
+  if (auto status = link->Claim(); !status.ok()) return KafkaError(std::move(status));
   console.out << Cat("The next start goes on from ", goal, "\n");
   return absl::OkStatus();
 }

@@ -21,12 +21,6 @@ struct Beginning {
   std::string why;
 };
 
-absl::Status KafkaError(absl::Status status) {
-  const bool unreachable = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-  return WithExitCode(std::move(status),
-                      unreachable ? ExitCode::kKafkaUnreachable : ExitCode::kKafkaRefused);
-}
-
 // What Kafka says, for all sinks.
 struct KafkaFacts {
   std::vector<TopicPartition> partitions;
