@@ -95,7 +95,7 @@ absl::StatusOr<std::unique_ptr<admin::HttpServer>> ServeAdmin(const Config& conf
 
 absl::Status RunPipeline(const Config& config, Stages stages) {
   Shared shared;
-  ASSIGN_OR_RETURN(std::vector<SinkWorkerOptions> sinks, MakeSinkOptions(config, stages));
+  ASSIGN_OR_RETURN(std::vector<SinkWorkerOptions> sinks, MakeWorkerOptions(config, stages));
   std::optional<CaptureSettings> capture;
   if (stages != Stages::kApply) {
     ASSIGN_OR_RETURN(capture, MakeCaptureSettings(config));

@@ -135,16 +135,16 @@ void ShareWork(const Config& config, const SinkSettings& sink, int worker,
   if (instance != options.kafka.end()) instance->second += Cat("-", options.stage, "-", worker);
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<SinkWorkerOptions>> MakeSinkOptions(const Config& config,
-                                                               Stages stages) {
+// With all workers of each sink, or the first of them alone. No two share anything.
+absl::StatusOr<std::vector<SinkWorkerOptions>> MakeSinks(const Config& config, Stages stages,
+                                                         bool all_workers) {
   std::vector<SinkWorkerOptions> sinks;
   if (stages == Stages::kCapture) return sinks;
   const auto health = std::make_shared<FilterHealth>();
   ASSIGN_OR_RETURN(const envelope::Options envelope, MakeEnvelopeOptions(config, health));
   const auto add = [&](apply::SinkKind kind, const SinkSettings& settings) -> absl::Status {
-    for (int worker = 0; worker < settings.workers; ++worker) {
+    const int workers = all_workers ? settings.workers : 1;
+    for (int worker = 0; worker < workers; ++worker) {
       ASSIGN_OR_RETURN(SinkWorkerOptions options, MakeSink(config, kind, settings, envelope));
       ShareWork(config, settings, worker, options);
       sinks.push_back(std::move(options));
@@ -154,6 +154,18 @@ absl::StatusOr<std::vector<SinkWorkerOptions>> MakeSinkOptions(const Config& con
   if (config.lake) RETURN_IF_ERROR(add(apply::SinkKind::kLake, *config.lake));
   if (config.target) RETURN_IF_ERROR(add(apply::SinkKind::kTarget, *config.target));
   return sinks;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<SinkWorkerOptions>> MakeSinkOptions(const Config& config,
+                                                               Stages stages) {
+  return MakeSinks(config, stages, false);
+}
+
+absl::StatusOr<std::vector<SinkWorkerOptions>> MakeWorkerOptions(const Config& config,
+                                                                 Stages stages) {
+  return MakeSinks(config, stages, true);
 }
 
 admin::PipelineView MakePipelineView(const Config& config) {

@@ -16,8 +16,11 @@ namespace walrelay::app {
 
 absl::StatusOr<CaptureSettings> MakeCaptureSettings(const Config& config);
 
-// The sinks that are configured; none for `produce`.
+// The sinks that are configured, once each; none for `produce`.
 absl::StatusOr<std::vector<SinkWorkerOptions>> MakeSinkOptions(const Config& config, Stages stages);
+// All workers of all sinks.
+absl::StatusOr<std::vector<SinkWorkerOptions>> MakeWorkerOptions(const Config& config,
+                                                                 Stages stages);
 
 // What the admin pages say of the pipeline.
 admin::PipelineView MakePipelineView(const Config& config);
