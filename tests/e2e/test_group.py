@@ -38,6 +38,13 @@ class Instance:
         wait_until(f"partitions for instance {self.number}", reading, 90)
         return self.log().count(": reading ")
 
+    def wait_having(self, stage, topic):
+        """Until it was given partitions of this topic."""
+        def having():
+            self.check_alive()
+            return f"{stage}: reading {topic}[" in self.log()
+        wait_until(f"partitions of {topic} for instance {self.number}", having, 90)
+
     def stop(self, by=signal.SIGTERM):
         self.check_alive()
         self.process.send_signal(by)
@@ -161,9 +168,12 @@ def test_truncate_is_no_barrier_for_several(group):
     """Nobody knows which rows of the other partitions come before it: the table waits, the others go on."""
     group.start("produce")
     group.wait_streaming()
-    first, second = add(group), add(group)
-    for instance in (first, second):
-        instance.wait_reading()
+    wait_until("the topic", lambda: len(group.records("accounts")) == 200)
+    # The first one has all of it, and gives half of it up before the second one gets that.
+    first = add(group)
+    first.wait_having("target", group.topic("accounts"))
+    second = add(group)
+    second.wait_having("target", group.topic("accounts"))
     group.wait_equal(TABLES)
     group.source.query("TRUNCATE accounts")
     group.source.query("INSERT INTO events VALUES (1, 1, 'after')")
