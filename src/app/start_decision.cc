@@ -12,10 +12,6 @@ RefuseToStart Refuse(ExitCode code, std::string message) {
 }
 
 // "0/16B3748 to 0/16B4000 (2232 bytes)"
-std::string Range(Lsn from, Lsn to) {
-  return Cat(from, " to ", to, " (", Number(to) - Number(from), " bytes of WAL)");
-}
-
 std::string NewSnapshotHint() {
   return "to take a new snapshot instead, start once with --set source.snapshot.mode=when_needed";
 }
@@ -62,7 +58,7 @@ std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
       return Refuse(ExitCode::kTimelineMismatch,
                     Cat("this server left timeline ", epoch.timeline, " at ", left->switch_point,
                         ", but Kafka already has changes of it from ",
-                        Range(left->switch_point, position.end_lsn), " that do not exist here; ",
+                        WalRange(left->switch_point, position.end_lsn), " that do not exist here; ",
                         NewSnapshotHint()));
     }
   }
@@ -105,7 +101,7 @@ StartDecision TakeOver(const StartFacts& facts) {
   if (slot.confirmed_flush > passed && !facts.trust_slot) {
     return {Refuse(ExitCode::kSlotAhead,
                    Cat("slot ", facts.slot_name, " is ahead of Debezium's offset: changes from ",
-                       Range(passed, slot.confirmed_flush),
+                       WalRange(passed, slot.confirmed_flush),
                        " were confirmed by somebody else and are not in Kafka; if that was Debezium "
                        "itself, on an idle server (lsn.flush.mode=connector_and_driver), start once "
                        "with --set source.offset.mismatch.strategy=trust_slot; else ",
@@ -151,7 +147,7 @@ StartDecision PositionWithoutSlot(const StartFacts& facts) {
   return {Refuse(ExitCode::kSlotMissing,
                  Cat("slot ", facts.slot_name, " does not exist, but Kafka has its changes up to ",
                      facts.position->end_lsn, ": changes from ",
-                     Range(facts.position->end_lsn,
+                     WalRange(facts.position->end_lsn,
                            std::max(facts.position->end_lsn, facts.server_flush)),
                      " may be lost; ", NewSnapshotHint())),
           ""};
@@ -193,7 +189,7 @@ std::optional<RefuseToStart> UnusableTopics(const StartFacts& facts) {
                     Cat(Name(tail.partition), " begins at offset ", tail.begin,
                         ", so that its records from offset ", tail.next,
                         " on have expired, which would tell how much of the changes from ",
-                        Range(end_lsn, std::max(end_lsn, facts.server_flush)),
+                        WalRange(end_lsn, std::max(end_lsn, facts.server_flush)),
                         " has been written; ", AcceptHint(), ": those are written again"));
     }
   }
@@ -205,7 +201,7 @@ std::optional<RefuseToStart> UnusableTopics(const StartFacts& facts) {
         Cat("options that shape the records have changed since the last run, which was not "
             "stopped but ended: ",
             Name(tail.partition), " holds ", tail.end - tail.next, " records, of changes from ",
-            Range(end_lsn, std::max(end_lsn, facts.server_flush)),
+            WalRange(end_lsn, std::max(end_lsn, facts.server_flush)),
             ", that the new options would make otherwise; start with the old options, stop by "
             "SIGTERM, and start with the new ones; or ",
             AcceptHint(), ": those changes are written again"));
@@ -241,7 +237,7 @@ StartDecision Resume(const StartFacts& facts) {
     }
     return {Refuse(ExitCode::kSlotLost,
                    Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, "): changes from ",
-                       Range(position.end_lsn, std::max(position.end_lsn, facts.server_flush)),
+                       WalRange(position.end_lsn, std::max(position.end_lsn, facts.server_flush)),
                        " can no longer be read; ", NewSnapshotHint())),
             ""};
   }
@@ -254,14 +250,14 @@ StartDecision Resume(const StartFacts& facts) {
   if (slot.confirmed_flush > position.end_lsn && facts.trust_slot) {
     return {StreamFrom{.from = slot.confirmed_flush, .adopt = true},
             Cat("slot ", facts.slot_name, " is ahead of us: changes from ",
-                Range(position.end_lsn, slot.confirmed_flush),
+                WalRange(position.end_lsn, slot.confirmed_flush),
                 " are passed over (offset.mismatch.strategy)")};
   }
   if (slot.confirmed_flush > position.end_lsn) {
     return {
         Refuse(ExitCode::kSlotAhead,
                Cat("slot ", facts.slot_name, " is ahead of us: changes from ",
-                   Range(position.end_lsn, slot.confirmed_flush),
+                   WalRange(position.end_lsn, slot.confirmed_flush),
                    " were confirmed by somebody else and are not in Kafka; ", NewSnapshotHint())),
         ""};
   }

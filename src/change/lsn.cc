@@ -24,6 +24,10 @@ std::string ToString(Lsn lsn) {
 std::string ToString(Xid xid) { return std::to_string(Number(xid)); }
 std::string ToString(Oid oid) { return std::to_string(Number(oid)); }
 
+std::string WalRange(Lsn from, Lsn to) {
+  return ToString(from) + " to " + ToString(to) + " (" + std::to_string(Number(to) - Number(from)) + " bytes of WAL)";
+}
+
 std::optional<Lsn> ParseLsn(std::string_view text) {
   const size_t slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;

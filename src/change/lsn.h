@@ -28,6 +28,9 @@ std::string ToString(Lsn lsn);
 std::string ToString(Xid xid);
 std::string ToString(Oid oid);
 
+// "16/B3748 to 16/B3800 (184 bytes of WAL)". from <= to.
+std::string WalRange(Lsn from, Lsn to);
+
 // The opposite of ToString(Lsn); nullopt for anything else.
 std::optional<Lsn> ParseLsn(std::string_view text);
 

@@ -12,10 +12,6 @@
 namespace walrelay::app {
 namespace {
 
-std::string Range(Lsn from, Lsn to) {
-  return Cat(from, " to ", to, " (", Number(to) - Number(from), " bytes of WAL)");
-}
-
 // The slot, if its position may be moved now.
 absl::StatusOr<wal::Slot> IdleSlot(pg::Connection& source, const std::string& name) {
   const auto slot = wal::ReadSlot(source, name);
@@ -46,7 +42,7 @@ absl::StatusOr<Lsn> Goal(const std::string& to, const wal::Slot& slot, Lsn serve
     return ExitError(ExitCode::kSlotAhead,
                      Cat("slot ", slot.name, " was confirmed up to ", slot.confirmed_flush,
                          ": the server sends nothing from before it, so that ",
-                         Range(*lsn, slot.confirmed_flush),
+                         WalRange(*lsn, slot.confirmed_flush),
                          " cannot be had again; --to earliest goes back as far as it can. To write "
                          "rows again, take a snapshot"));
   }
@@ -83,12 +79,12 @@ absl::Status RewindCaptureCommand(const Config& config, Console& console, const 
   const std::string consequence =
       goal < position.end_lsn
           ? Cat("Moves the position of slot ", name, " back: changes from ",
-                Range(goal, position.end_lsn),
+                WalRange(goal, position.end_lsn),
                 " are written to Kafka again, behind the records that are there. Every consumer "
                 "sees them twice; of ours, cdc_raw.cdc_events gets a second row of each, and the "
                 "mirrors stay as they are once all is applied.")
           : Cat("Moves the position of slot ", name, " forward: changes from ",
-                Range(position.end_lsn, goal),
+                WalRange(position.end_lsn, goal),
                 " will never be in Kafka, nor in lake and target, and the server will drop them.");
   ASSIGN_OR_RETURN(const bool proceed, MayProceed(console, consent, consequence));
   if (!proceed) return absl::OkStatus();
