@@ -2,8 +2,6 @@
 import argparse
 import collections
 import contextlib
-import json
-import multiprocessing
 import os
 import pathlib
 import re
@@ -15,7 +13,6 @@ import tempfile
 import time
 
 import psycopg2
-from confluent_kafka import KafkaException, TopicPartition
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -23,8 +20,9 @@ import harness  # noqa: E402
 from harness import wait_until  # noqa: E402
 import bench_apply  # noqa: E402
 import bench_debezium  # noqa: E402
-from bench_base import (Load, Meter, NARROW, WIDE, drop_slots, insert_at, percentiles, pipeline, prepare_backlog, run_sql,  # noqa: E402
-                        seen_in_target, table, thousand)
+import bench_delivery  # noqa: E402
+from bench_base import (Load, Meter, NARROW, TopicEnd, WIDE, drop_slots, percentiles, pipeline, prepare_backlog, run_sql,  # noqa: E402
+                        table, tell_inserts, thousand, watched_inserts)
 
 # --- Loads ---
 
@@ -59,20 +57,6 @@ LOADS = (BULK,
 
 
 # --- Kafka and processes ---
-
-class TopicEnd:
-    """Looks at the number of records of a topic with one partition, again and again and cheaply."""
-
-    def __init__(self, topic):
-        self.at = TopicPartition(topic, 0)
-        self.consumer = harness.new_consumer()
-
-    def __call__(self):
-        try:
-            return self.consumer.get_watermark_offsets(self.at, timeout=10)[1]
-        except KafkaException:  # not created yet
-            return 0
-
 
 # Rows a second from the start of the process, and from the first record on (start-up left out).
 Result = collections.namedtuple("Result", "rate steady cpu_us peak_mb first_s")
@@ -198,41 +182,6 @@ def endtoend(options):
           [(thousand(rates[0]), thousand(rates[1]), thousand(rates[2]), f"{rates[3]:.1f}", f"{rates[4]:.0f}")])
 
 
-def seen_in_kafka(topic, start, stop, pipe):
-    """A process of its own: {id: when} of the inserts that a consumer sees."""
-    consumer = harness.new_consumer(**{"fetch.wait.max.ms": 100, "fetch.min.bytes": 1})
-    consumer.assign([TopicPartition(topic, 0, start)])
-    pattern, seen = re.compile(rb'"after":\{"id":(\d+)'), {}
-    while not stop.is_set():
-        message = consumer.poll(0.1)
-        if message is not None and not message.error() and message.value():
-            now = time.monotonic_ns()
-            seen[int(pattern.search(message.value())[1])] = now
-    pipe.send(seen)
-
-
-def watched_inserts(pipe, per_second, seconds):
-    stop = multiprocessing.Event()
-    topic = pipe.topic("load")
-    watchers = [(seen_in_kafka, (topic, TopicEnd(topic)())), (seen_in_target, (pipe.target.dsn,))]
-    running = []
-    for function, arguments in watchers:
-        ours, theirs = multiprocessing.Pipe()
-        process = multiprocessing.Process(target=function, args=(*arguments, stop, theirs), daemon=True)
-        process.start()
-        running.append((process, ours))
-    time.sleep(1.5)  # both listen by then; one that does not misses rows, which is an error below
-    committed = insert_at(pipe, per_second, seconds)
-    time.sleep(1.5)
-    stop.set()
-    seen = [pipe_end.recv() for _, pipe_end in running]
-    for process, _ in running:
-        process.join()
-    for place, found in zip(("Kafka", "target"), seen):
-        assert committed.keys() <= found.keys(), f"{len(committed.keys() - found.keys())} rows were not seen in {place}"
-    return committed, seen
-
-
 def latency(options):
     rows = []
     with pipeline("latency") as pipe:
@@ -241,9 +190,7 @@ def latency(options):
         pipe.start()
         pipe.wait_streaming()
         pipe.wait_equal(["load"])
-        pipe.target.query("CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS"
-                          " $$ BEGIN PERFORM pg_catalog.pg_notify('seen', NEW.id::text); RETURN NULL; END $$")
-        pipe.target.query("CREATE TRIGGER tell AFTER INSERT ON public.load FOR EACH ROW EXECUTE FUNCTION public.tell()")
+        tell_inserts(pipe.target, "public.load")
         for title, per_second, seconds in (("200 tx/s", 200, options.seconds), ("idle, 5 tx/s", 5, max(20, options.seconds))):
             committed, (kafka, target) = watched_inserts(pipe, per_second, seconds)
             rows.append((title, len(committed), *percentiles(committed, kafka), *percentiles(committed, target)))
@@ -314,7 +261,7 @@ def first_event(pipe, command, end):
     return taken
 
 
-SUITES = {"latency": latency, "capture": capture, "endtoend": endtoend, "idle": idle, "coldstart": coldstart, "apply": bench_apply.apply}
+SUITES = {"latency": latency, "capture": capture, "delivery": lambda options: bench_delivery.delivery(options, LOADS[:2]), "endtoend": endtoend, "idle": idle, "coldstart": coldstart, "apply": bench_apply.apply}
 
 
 def machine():

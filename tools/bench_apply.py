@@ -18,7 +18,8 @@ import psycopg2
 
 import harness
 from harness import wait_until
-from bench_base import Load, Meter, NARROW, ROOT, WIDE, drop_slots, insert_at, percentiles, pipeline, prepare_backlog, seen_in_target, table, thousand
+from bench_base import (Load, Meter, NARROW, ROOT, WIDE, drop_slots, insert_at, percentiles, pipeline, prepare_backlog, seen_in_target, table,
+                        tell_inserts, thousand)
 
 HERE = pathlib.Path(__file__).parent
 BATCH = 1000  # rows a transaction of the source
@@ -274,13 +275,6 @@ def writer(pipe, per_second, seconds, to):
     to.send(insert_at(pipe, per_second, seconds))
 
 
-def notify_of_rows(database, mirror):
-    database.query("CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS"
-                   " $$ BEGIN PERFORM pg_catalog.pg_notify('seen', NEW.id::text); RETURN NULL; END $$")
-    database.query(f"CREATE TRIGGER tell AFTER INSERT ON {mirror} FOR EACH ROW EXECUTE FUNCTION public.tell()")
-    database.query(f"ALTER TABLE {mirror} ENABLE ALWAYS TRIGGER tell")
-
-
 def watch(pipe, load, per_second, seconds, start, alive):
     """Rows of the table: per copy the waiting times from the return of the commit."""
     start()
@@ -292,7 +286,7 @@ def watch(pipe, load, per_second, seconds, start, alive):
     wait_until("the first rows", all_there, 120)
     pipe.source.query("SELECT setval('load_id_seq', 1000000)")
     for _, database, mirror in copies:
-        notify_of_rows(database, mirror)
+        tell_inserts(database, mirror)
     stop = multiprocessing.Event()
     watchers = [in_background(seen_in_target, database.dsn, stop) for _, database, _ in copies]
     time.sleep(1.5)  # All listen by then; one that does not misses rows, which is an error below.

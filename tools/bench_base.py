@@ -2,6 +2,7 @@
 import collections
 import contextlib
 import itertools
+import multiprocessing
 import os
 import pathlib
 import re
@@ -11,9 +12,11 @@ import tempfile
 import time
 
 import psycopg2
+from confluent_kafka import KafkaException, TopicPartition
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+import harness  # noqa: E402
 from harness import Pipeline, wait_until  # noqa: E402
 
 LZ4 = {"compression.codec": "lz4"}
@@ -92,6 +95,33 @@ def drop_slots(pipe, slots):
 
 # --- Waiting times ---
 
+class TopicEnd:
+    """Looks at the number of records of a topic with one partition, again and again and cheaply."""
+
+    def __init__(self, topic):
+        self.at = TopicPartition(topic, 0)
+        self.consumer = harness.new_consumer()
+
+    def __call__(self):
+        try:
+            return self.consumer.get_watermark_offsets(self.at, timeout=10)[1]
+        except KafkaException:  # not created yet
+            return 0
+
+
+def seen_in_kafka(topic, start, stop, pipe):
+    """A process of its own: {id: when} of the inserts that a consumer sees."""
+    consumer = harness.new_consumer(**{"fetch.wait.max.ms": 100, "fetch.min.bytes": 1})
+    consumer.assign([TopicPartition(topic, 0, start)])
+    pattern, seen = re.compile(rb'"after":\{"id":(\d+)'), {}
+    while not stop.is_set():
+        message = consumer.poll(0.1)
+        if message is not None and not message.error() and message.value():
+            now = time.monotonic_ns()
+            seen[int(pattern.search(message.value())[1])] = now
+    pipe.send(seen)
+
+
 def seen_in_target(dsn, stop, pipe):
     """The same for rows that have become visible in the target: a trigger there notifies at the commit."""
     connection = psycopg2.connect(dsn)
@@ -126,3 +156,33 @@ def percentiles(committed, seen):
     identities = sorted(committed)[len(committed) // 10:]
     waits = sorted(max(0, seen[i] - committed[i]) / 1e6 for i in identities)
     return [f"{waits[int(len(waits) * part)]:.1f}" for part in (0.5, 0.99)] + [f"{waits[-1]:.1f}"]
+
+
+def tell_inserts(database, mirror):
+    """A trigger that seen_in_target() listens to; it fires in the session of a replica too."""
+    database.query("CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS"
+                   " $$ BEGIN PERFORM pg_catalog.pg_notify('seen', NEW.id::text); RETURN NULL; END $$")
+    database.query(f"CREATE TRIGGER tell AFTER INSERT ON {mirror} FOR EACH ROW EXECUTE FUNCTION public.tell()")
+    database.query(f"ALTER TABLE {mirror} ENABLE ALWAYS TRIGGER tell")
+
+
+def watched_inserts(pipe, per_second, seconds):
+    stop = multiprocessing.Event()
+    topic = pipe.topic("load")
+    watchers = [(seen_in_kafka, (topic, TopicEnd(topic)())), (seen_in_target, (pipe.target.dsn,))]
+    running = []
+    for function, arguments in watchers:
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.Process(target=function, args=(*arguments, stop, theirs), daemon=True)
+        process.start()
+        running.append((process, ours))
+    time.sleep(1.5)  # both listen by then; one that does not misses rows, which is an error below
+    committed = insert_at(pipe, per_second, seconds)
+    time.sleep(1.5)
+    stop.set()
+    seen = [pipe_end.recv() for _, pipe_end in running]
+    for process, _ in running:
+        process.join()
+    for place, found in zip(("Kafka", "target"), seen):
+        assert committed.keys() <= found.keys(), f"{len(committed.keys() - found.keys())} rows were not seen in {place}"
+    return committed, seen
