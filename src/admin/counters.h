@@ -133,7 +133,7 @@ struct SinkCounters {
   uint64_t record_bytes = 0;  // Their keys and values.
   uint64_t rows = 0;          // Written to raw and mirror tables, deletes counted.
   uint64_t dead_letters = 0;
-  uint64_t retries = 0;     // Transactions repeated after a deadlock or serialization failure.
+  uint64_t retries = 0;     // Failures after which it tries again.
   uint64_t reconnects = 0;  // Of the database connection, after the first connect.
   DurationCounts batch_duration;  // Of one database transaction with its plan.
   DurationCounts
@@ -143,9 +143,9 @@ struct SinkCounters {
   bool connected = false;
   uint64_t partitions = 0;              // Assigned to this worker.
   uint64_t incomplete_rows = 0;         // Of the whole sink: walrelay.incomplete_rows.
-  std::optional<uint64_t> lag_records;  // Kafka's end offsets minus the next ones; none: not known.
+  std::optional<uint64_t> lag_records;  // In Kafka and not applied; none: not known.
   int64_t oldest_waiting_micros =
-      0;  // Source commit time of the oldest record read and not committed; 0: none.
+      0;  // When the oldest record that is not applied yet was produced, since 1970; 0: none waits.
   int64_t last_event_micros = 0;  // Source commit time of the newest event applied; 0: none yet.
 };
 

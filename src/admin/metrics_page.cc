@@ -174,7 +174,7 @@ void AddSink(FamilySet& out, std::string_view stage, const SinkView& view, WallT
               sink.batches);
   out.Counter("walrelay_apply_rows_total", "Rows written or deleted.", labels, sink.rows);
   out.Counter("walrelay_apply_retries_total",
-              "Transactions repeated after a deadlock or serialization failure.", labels,
+              "Failures (a refused batch, a lost connection, …) after which it tries again.", labels,
               sink.retries);
   out.Counter("walrelay_dead_letters_total", "Records put aside in walrelay.dead_letters.", labels,
               sink.dead_letters);

@@ -1,6 +1,7 @@
 #include "app/sink_worker.h"
 
 #include "app/exit_code.h"
+#include "app/supervise.h"
 #include "app/takeover.h"
 #include "apply/conflict.h"
 #include "base/log.h"
@@ -263,6 +264,7 @@ absl::Status SinkWorker::ApplyBatch() {
     if (run_ends && !parked_.contains(std::string(record.topic)))
       assigned_[{std::string(record.topic), record.partition}] = record.offset + 1;
   }
+  batch_.clear();
   return absl::OkStatus();
 }
 
@@ -303,24 +305,49 @@ absl::Status SinkError(const absl::Status& status, bool shared) {
 
 }  // namespace
 
-absl::Status SinkWorker::Run() { return SinkError(RunSession(), options_.shared); }
+absl::Status SinkWorker::Run() {
+  const absl::Status status = SinkError(RunSession(), options_.shared);
+  counters_.connected = false;
+  if (IsTransient(status)) ++counters_.retries;
+  Publish();
+  return status;
+}
+
+// How far behind it is: what was read and not applied, else what Kafka holds beyond that. When all
+// of that waits for the end of somebody's transaction, the time counts from when it was noticed.
+void SinkWorker::Publish() {
+  const auto unread = consumer_ ? consumer_->Lag() : std::nullopt;
+  if (unread) counters_.lag_records = *unread + batch_.size();
+  int64_t oldest_ms = 0;
+  for (const kafka::ConsumedMessage& message : batch_) {
+    const int64_t at = message.timestamp_ms();
+    if (at > 0 && (oldest_ms == 0 || at < oldest_ms)) oldest_ms = at;
+  }
+  if (oldest_ms != 0) {
+    counters_.oldest_waiting_micros = oldest_ms * 1000;
+  } else if (counters_.lag_records.value_or(0) == 0) {
+    counters_.oldest_waiting_micros = 0;
+  } else if (counters_.oldest_waiting_micros == 0) {
+    counters_.oldest_waiting_micros = UnixMicrosNow();
+  }
+  metrics_.Publish(options_.stage, options_.worker, counters_);
+  publish_at_ = Clock::now() + kPublishEvery;
+}
 
 absl::Status SinkWorker::RunSession() {
   if (connected_before_) ++counters_.reconnects;
-  counters_.connected = false;
+  GiveUp();  // A consumer does not end before its messages do.
   consumer_.reset();
   sink_.reset();
   ASSIGN_OR_RETURN(sink_, apply::Sink::Open(options_.sink));
   ASSIGN_OR_RETURN(topics_, kafka::Topics::Open(options_.kafka));
   ASSIGN_OR_RETURN(consumer_, kafka::Consumer::Open(options_.kafka, options_.group));
-  GiveUp();
   subscribed_.clear();
   topic_gone_since_.reset();
   parked_ = sink_->ParkedTopics();
   counters_.connected = connected_before_ = true;
 
   SteadyTime discover_at{};
-  SteadyTime publish_at{};
   SteadyTime retry_at{};
   SteadyTime dashboard_at = Clock::now() + kDashboardEvery;
   for (;;) {
@@ -337,14 +364,11 @@ absl::Status SinkWorker::RunSession() {
       retry_at = now + kRetryEvery;
     }
     RETURN_IF_ERROR(GatherBatch());
+    if (now >= publish_at_) Publish();
     if (!batch_.empty()) RETURN_IF_ERROR(ApplyBatch());
     if (now >= dashboard_at) {
       consumer_->CommitForDashboards(assigned_);
       dashboard_at = now + kDashboardEvery;
-    }
-    if (now >= publish_at) {
-      metrics_.Publish(options_.stage, options_.worker, counters_);
-      publish_at = now + kPublishEvery;
     }
     if (const auto since = consumer_->unreachable_since();
         since && now - *since > kUnreachableFor) {

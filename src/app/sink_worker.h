@@ -78,6 +78,7 @@ class SinkWorker {
   absl::Status GatherBatch();
   absl::Status ApplyBatch();
   void Count(const apply::BatchResult& result);
+  void Publish();
 
   SinkWorkerOptions options_;
   const StopSignal& stop_;
@@ -85,6 +86,7 @@ class SinkWorker {
   admin::Metrics& metrics_;
   admin::SinkCounters counters_;
   bool connected_before_ = false;
+  SteadyTime publish_at_{};
 
   // Of one session.
   std::unique_ptr<apply::Sink> sink_;

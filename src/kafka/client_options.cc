@@ -262,7 +262,9 @@ ClientOptions ProducerOptions(const ClientOptions& user, const std::string& tran
 }
 
 ClientOptions ConsumerOptions(const ClientOptions& user) {
-  return Merge(user, ConsumerDefaults(), kConsumerFixed);
+  ClientOptions options = Merge(user, ConsumerDefaults(), kConsumerFixed);
+  options["enable.partition.eof"] = "true";  // Else nobody knows that only a transaction's end is left.
+  return options;
 }
 
 ClientOptions ReaderOptions(const ClientOptions& user) {

@@ -1,5 +1,6 @@
 #include "kafka/consumer.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -119,17 +120,19 @@ absl::Status Consumer::Resume(const TopicPartition& partition) {
 
 absl::StatusOr<std::optional<ConsumedMessage>> Consumer::Poll(milliseconds limit) {
   const Deadline deadline(limit);
-  do {
+  for (;;) {
     KafkaMessage message = Next(deadline.left());
     RETURN_IF_ERROR(std::exchange(rebalance_error_, absl::OkStatus()));
-    if (message == nullptr) continue;
-    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (message == nullptr) {
+      if (deadline.passed()) return std::optional<ConsumedMessage>();
+    } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      Advance(*message, message->offset);
+    } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       RETURN_IF_ERROR(TakeError(*message));
-    } else if (Advance(*message)) {
+    } else if (Advance(*message, message->offset + 1)) {
       return ConsumedMessage(std::move(message));
     }
-  } while (!deadline.passed());
-  return std::optional<ConsumedMessage>();
+  }
 }
 
 KafkaMessage Consumer::Next(milliseconds limit) {
@@ -152,14 +155,14 @@ void Consumer::WakeFetchers() {
 
 // False for what is not next: of an assignment that was replaced, or fetched twice (PROTOCOL.md
 // §3.8).
-bool Consumer::Advance(const rd_kafka_message_t& message) {
+bool Consumer::Advance(const rd_kafka_message_t& message, int64_t next) {
   const std::string_view topic = rd_kafka_topic_name(message.rkt);
   if (last_ == next_.end() || last_->first.partition != message.partition ||
       last_->first.topic != topic) {
     last_ = next_.find({.topic = std::string(topic), .partition = message.partition});
   }
   if (last_ == next_.end() || message.offset < last_->second) return false;
-  last_->second = message.offset + 1;
+  last_->second = next;
   return true;
 }
 
@@ -221,6 +224,19 @@ absl::Status Consumer::CheckTopics(milliseconds limit) {
     }
   }
   return absl::OkStatus();
+}
+
+std::optional<uint64_t> Consumer::Lag() const {
+  std::optional<uint64_t> lag;
+  for (const auto& [partition, next] : next_) {
+    int64_t begin = 0;
+    int64_t end = RD_KAFKA_OFFSET_INVALID;
+    rd_kafka_get_watermark_offsets(client_.get(), partition.topic.c_str(), partition.partition,
+                                   &begin, &end);
+    if (end < 0) continue;  // Nothing was fetched yet.
+    lag = lag.value_or(0) + static_cast<uint64_t>(std::max<int64_t>(0, end - next));
+  }
+  return lag;
 }
 
 void Consumer::CommitForDashboards(const std::map<TopicPartition, int64_t>& next) {

@@ -74,6 +74,10 @@ class Consumer {
   absl::StatusOr<std::map<TopicPartition, int64_t>> GroupOffsets(
       const std::set<TopicPartition>& partitions, std::chrono::milliseconds limit);
 
+  // Records of all partitions that Poll() has not given yet, as of the newest answers of Kafka; those
+  // that wait behind an open transaction count too. nullopt: nothing is known yet.
+  std::optional<uint64_t> Lag() const;
+
   // Since when no broker is connected; nullopt while one is.
   std::optional<SteadyTime> unreachable_since() const { return client_.disconnected_since(); }
   std::string last_error() const { return client_.last_error(); }
@@ -83,13 +87,14 @@ class Consumer {
       : client_(std::move(client)), queue_bytes_(queue_bytes) {}
   KafkaMessage Next(std::chrono::milliseconds limit);
   void WakeFetchers();
-  bool Advance(const rd_kafka_message_t& message);
+  bool Advance(const rd_kafka_message_t& message, int64_t next);
   absl::Status TakeError(const rd_kafka_message_t& message);
   void Rebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t* partitions);
   absl::Status OffsetGone(const TopicPartition& partition, int64_t offset);
 
   Client client_;
-  std::map<TopicPartition, int64_t> next_;  // The offset after the last message polled.
+  std::map<TopicPartition, int64_t> next_;  // After the last message polled, and after what is no
+                                            // message, as the ends of transactions.
   std::map<TopicPartition, int64_t>::iterator last_ =
       next_.end();          // Messages come in runs of one partition.
   Membership membership_;  // Empty: partitions are assigned by hand.

@@ -1,5 +1,7 @@
 #include "kafka/message.h"
 
+#include <algorithm>
+
 namespace walrelay::kafka {
 namespace {
 
@@ -24,6 +26,10 @@ std::vector<RecordHeader> HeadersOf(const rd_kafka_message_t& message) {
 }
 
 }  // namespace
+
+int64_t ConsumedMessage::timestamp_ms() const {
+  return std::max<int64_t>(0, rd_kafka_message_timestamp(message_.get(), nullptr));
+}
 
 ConsumedRecord ViewOf(const rd_kafka_message_t& message) {
   return {

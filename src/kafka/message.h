@@ -20,6 +20,8 @@ class ConsumedMessage {
   ConsumedRecord record() const { return ViewOf(*message_); }
   int32_t partition() const { return message_->partition; }
   int64_t offset() const { return message_->offset; }
+  // When it was produced or, by the topic's settings, stored; since 1970. 0: not known.
+  int64_t timestamp_ms() const;
   // Bytes of key and value.
   size_t size() const { return message_->key_len + message_->len; }
 
