@@ -27,9 +27,9 @@ def kill(lab):
 
 
 def kill_large(lab):
-    """kill -9 while a transaction of 20 000 rows or more is on its way."""
-    for _ in range(2):
-        end = lab.large_transaction(lab.random.choice((20_000, 40_000)))
+    """kill -9 again and again while a transaction of 20 000 rows or more is on its way."""
+    end = lab.large_transaction(lab.random.choice((20_000, 40_000)))
+    for _ in range(lab.random.randrange(2, 7)):
         pause(lab, 0, 0.6)
         if lab.confirmed() < end:
             lab.count("kills_in_large_transaction")

@@ -26,8 +26,8 @@ def broker():
 
 
 @pytest.mark.parametrize("delivery", ["exactly-once", "transactional"])
-def test_frozen_for_longer_than_a_transaction_lives(stream, delivery):  # noqa: F811
-    """The coordinator wakes up and finds a transaction that is too old."""
+def test_frozen(stream, delivery):  # noqa: F811
+    """For longer than a transaction lives: the coordinator wakes up and finds one that is too old."""
     needs_stack()
     stream.pipeline_options["delivery"] = delivery
     if delivery == "transactional":
@@ -68,7 +68,7 @@ def test_away_for_long(stream):  # noqa: F811
             time.sleep(0.2)
         assert counter(stream, "walrelay_slot_retained_bytes") > 6 * 20000 * 500
         assert answers >= {200} and (AWAY < 120 or 503 in answers)
-        assert "kafka" in stream.http("/status")[1].lower()
+        assert counter(stream, "walrelay_lag_seconds") >= AWAY // 2
     finally:
         stack("start", "kafka")
     wait_caught_up(stream, 180)
@@ -119,7 +119,7 @@ def test_a_transaction_that_nobody_ends(events):
     produce(hanging, 666)
     produce(Producer({"bootstrap.servers": KAFKA, "log_level": 2}), 2)  # Behind it, and decided.
     events.start("apply")
-    wait_until("records that wait", lambda: counter(events, 'walrelay_lag_records'), 60)
+    wait_until("records that wait", lambda: counter(events, "walrelay_lag_records") == 2, 60)
     assert rows_in_raw(events) == {(1, 1)}
     wait_until("the record behind it", lambda: events.check_alive() or rows_in_raw(events) == {(1, 1), (1, 2)}, 120)
     assert events.stop()[0] == 0

@@ -13,11 +13,11 @@ LETTERS = "SELECT count(*) FROM walrelay.dead_letters"
 END_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
-def retries(pipeline):
-    """How often the target's sink has tried a batch again, or a connection."""
+def of_target(pipeline, name):
+    """A number of the target's sink; None where it is not known."""
     answer = pipeline.http("/metrics")
-    names = ('walrelay_apply_retries_total{stage="target"}', 'walrelay_reconnects_total{stage="target"}')
-    return sum(float(line.split()[-1]) for line in (answer[1] if answer else "").splitlines() if line.startswith(names))
+    lines = [line for line in (answer[1] if answer else "").splitlines() if line.startswith(f'{name}{{stage="target"}}')]
+    return float(lines[0].split()[-1]) if lines else None
 
 
 @contextlib.contextmanager
@@ -31,16 +31,18 @@ def loaded(events):
         yield load
         load.wait_commits(20)
     check_nothing_lost(events, load)
+    wait_until("no lag", lambda: of_target(events, "walrelay_lag_records") == 0 and of_target(events, "walrelay_lag_seconds") == 0, 30)
+    assert "does not end" not in events.log(), "a client of Kafka was left behind"
     for database in (events.lake, events.target):
         assert database.value(LETTERS) == 0
     assert events.starts == 1 and events.stop()[0] == 0
 
 
 def wait_refused(events, load, reason):
-    """Until the target has refused twice more and /status says why; the lake goes on meanwhile, the target does not."""
-    before = retries(events)
-    wait_until("refused", lambda: events.check_alive() or retries(events) >= before + 2, 60)
-    wait_until(f"'{reason}' in the status", lambda: reason in events.http("/status")[1], 60)
+    """Until the target has refused twice more and /health says why; the lake goes on meanwhile, the target does not."""
+    before = of_target(events, "walrelay_apply_retries_total") or 0
+    wait_until("refused", lambda: events.check_alive() or (of_target(events, "walrelay_apply_retries_total") or 0) >= before + 2, 60)
+    wait_until(f"'{reason}' in the status", lambda: reason in events.http("/health")[1], 60)
     load.wait_commits(20)
     newest = events.source.value("SELECT max(seq) FROM events WHERE client = 0")
     mine = "SELECT 1 FROM {} WHERE client = 0 AND seq >= %s"

@@ -56,7 +56,7 @@ def test_an_open_transaction_holds_up_the_slot(events):
         cursor.execute("INSERT INTO events VALUES (1, 2, 'x')")
         events.start()
         wait_until("it says whom it waits for", lambda: events.check_alive() or "holds_up" in events.log(), 60)
-        wait_until("/status too", lambda: "open transaction" in (events.http("/status") or (0, ""))[1], 60)
+        wait_until("/health too", lambda: "open transactions" in (events.http("/health") or (0, ""))[1], 60)
         time.sleep(0.5)
         assert not events.source.value("SELECT count(*) FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn IS NOT NULL", [events.slot])
         other.commit()
