@@ -9,6 +9,7 @@
 #include "app/commands/position_commands.h"
 #include "app/commands/position_transfer.h"
 #include "app/commands/publication_commands.h"
+#include "app/commands/rebuild_command.h"
 #include "app/commands/rewind_commands.h"
 #include "app/commands/slot_commands.h"
 #include "app/commands/takeover_commands.h"
@@ -72,6 +73,7 @@ class CommandLine {
     AddPublicationCommands();
     AddDlqCommands();
     AddVerifyCommand();
+    AddRebuildCommand();
     AddOtherCommands();
     app_.footer(
         Cat(kExamples, "\n", ExitCodeHelp()));  // Last: commands made after it would inherit it.
@@ -336,6 +338,24 @@ class CommandLine {
     verify->footer("Example: walrelay verify --table public.orders --sink target --repair");
   }
 
+  void AddRebuildCommand() {
+    CLI::App* rebuild =
+        Add(app_, "rebuild", "make a mirror of the lake anew from its raw events",
+            [this](const Config& config) {
+              rebuild_.sink = name_;
+              rebuild_.table = to_;
+              rebuild_.consent = consent_;
+              return RebuildCommand(config, console_, rebuild_);
+            });
+    rebuild->add_option("table", to_, "schema.table of the source")->required();
+    rebuild->add_option("--sink", name_, "lake, which has raw events")->type_name("SINK");
+    rebuild->add_flag("--partial", rebuild_.partial,
+                      "although raw events are missing, or rows of the old table are not made anew");
+    rebuild->add_flag("--keep-old", rebuild_.keep_old, "rename the old table instead of dropping it");
+    AddConsent(rebuild);
+    rebuild->footer("Example: walrelay rebuild public.orders --dry-run, then --yes");
+  }
+
   void AddOtherCommands() {
     CLI::App* position = AddGroup("position", "where the pipeline is");
     AddJson(Add(
@@ -462,6 +482,7 @@ class CommandLine {
   std::optional<int64_t> id_;
   bool all_ = false;
   VerifyRequest verify_;
+  RebuildRequest rebuild_;
 };
 
 int Fail(Console& console, const absl::Status& status) {

@@ -182,7 +182,7 @@ absl::StatusOr<BatchResult> Sink::State::ApplyWhole(Batch batch) {
   BatchResult result;
   ASSIGN_OR_RETURN(Selection selection, Select(batch, result));
   if (selection.steps.empty()) return result;
-  moves = progress_table.Move(selection.steps);
+  if (options.keeps_progress) moves = progress_table.Move(selection.steps);
   for (const uint32_t index : selection.records) {
     RETURN_IF_ERROR(ReadRecord(batch, index, {}, result));
   }

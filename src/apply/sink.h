@@ -56,6 +56,7 @@ struct SinkOptions {
   bool raw = true;                               // Lake only: keep the raw events.
   RawPayload raw_payload = RawPayload::kJsonb;
   bool mirror = true;
+  bool keeps_progress = true;  // Off: only this object knows what it has applied.
   bool exclusive = true;  // Hold the lock alone. Off where processes share partitions through a
                           // group; compare-and-set still guards.
   int worker = 0;         // Of several in this process: which.

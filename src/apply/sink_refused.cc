@@ -14,7 +14,7 @@ absl::StatusOr<BatchResult> Sink::State::ApplyWithoutRefused(Batch batch) {
   RETURN_IF_ERROR(Forget());
   BatchResult result;
   ASSIGN_OR_RETURN(Selection selection, Select(batch, result));
-  moves = progress_table.Move(selection.steps);
+  if (options.keeps_progress) moves = progress_table.Move(selection.steps);
   RETURN_IF_ERROR(transaction.Begin());
   RETURN_IF_ERROR(ApplyPart(batch, selection.records, result));
   RETURN_IF_ERROR(CheckRate(result));
