@@ -151,6 +151,7 @@ absl::StatusOr<std::optional<SinkSettings>> FillSink(const Merged& merged, Secti
   sink.dead_letters_per_minute = reader.Number("dead.letters.per.minute");
   sink.workers = static_cast<int>(reader.Number("workers"));
   sink.soft_deletes = reader.Text("deletes") == "soft";
+  sink.replication_role = reader.Text("replication.role");
   sink.park_tables = reader.Text("table.mismatch") == "park";
   if (section == Section::kLake) sink.raw_payload = reader.Text("raw.payload");
   const std::string_view name = SectionName(section);

@@ -49,6 +49,7 @@ struct SinkSettings {
   std::string raw_payload = "jsonb";      // Lake only: jsonb, json or text.
   int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
   bool soft_deletes = false;              // Deleted rows stay, marked.
+  std::string replication_role = "replica";  // or origin: whether triggers fire.
   int workers = 1;                        // Threads with a connection and a consumer each.
   bool park_tables = true;                // Off: a table that no longer fits stops the sink.
 };

@@ -169,6 +169,9 @@ constexpr std::string_view kWorkers =
     "threads, each with a connection of its own, that share the partitions of all topics";
 constexpr std::string_view kDeletes =
     "hard: deleted rows go from the mirror; soft: they stay, marked in __deleted";
+constexpr std::string_view kRole =
+    "the sessions' session_replication_role, where they may set it; replica: triggers do not fire, "
+    "foreign keys are not checked";
 constexpr std::string_view kTableFormat = "name of a mirror table; may hold ${schema} and ${table}";
 
 constexpr Option kSinks[] = {
@@ -179,6 +182,7 @@ constexpr Option kSinks[] = {
     {Section::kLake, "deletes", kEnum, "hard", '-', kHonoured, "hard|soft", kDeletes},
     {Section::kLake, "dead.letters.per.minute", kNumber, "100", '-', kHonoured, "0..1000000000",
      kLetters},
+    {Section::kLake, "replication.role", kEnum, "replica", '-', kHonoured, "replica|origin", kRole},
     {Section::kLake, "table.mismatch", kEnum, "park", '-', kHonoured, "park|stop", kMismatch},
     {Section::kLake, "raw.payload", kEnum, "jsonb", '-', kHonoured, "jsonb|json|text",
      "type of the JSON columns of cdc_raw.cdc_events when it is created: json costs the server "
@@ -191,6 +195,7 @@ constexpr Option kSinks[] = {
     {Section::kTarget, "deletes", kEnum, "hard", '-', kHonoured, "hard|soft", kDeletes},
     {Section::kTarget, "dead.letters.per.minute", kNumber, "100", '-', kHonoured, "0..1000000000",
      kLetters},
+    {Section::kTarget, "replication.role", kEnum, "replica", '-', kHonoured, "replica|origin", kRole},
     {Section::kTarget, "table.mismatch", kEnum, "park", '-', kHonoured, "park|stop", kMismatch},
 };
 

@@ -94,6 +94,7 @@ Settings PublicSettings(const Config& config) {
     add(section, "table.format", sink->table_format);
     add(section, "workers", std::to_string(sink->workers));
     add(section, "deletes", sink->soft_deletes ? "soft" : "hard");
+    add(section, "replication.role", sink->replication_role);
     add(section, "table.mismatch", sink->park_tables ? "park" : "stop");
     add(section, "dead.letters.per.minute", std::to_string(sink->dead_letters_per_minute));
     if (section == Section::kLake) add(section, "raw.payload", sink->raw_payload);

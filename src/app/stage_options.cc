@@ -99,6 +99,8 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
   options.sink.unavailable_placeholder = envelope.unavailable_placeholder;
   options.sink.schemaless = FormatOf(envelope);
   options.sink.soft_deletes = sink.soft_deletes;
+  if (sink.replication_role == "origin")
+    options.sink.replication_role = apply::ReplicationRole::kOrigin;
   options.sink.park_tables = sink.park_tables;
   options.sink.dead_letters_per_minute = sink.dead_letters_per_minute;
   if (sink.raw_payload == "json") options.sink.raw_payload = apply::RawPayload::kJson;

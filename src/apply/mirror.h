@@ -20,6 +20,7 @@
 #include "apply/placeholder.h"
 #include "apply/plan.h"
 #include "apply/row_mapping.h"
+#include "apply/session_role.h"
 #include "apply/sink.h"
 #include "apply/statement_queue.h"
 #include "apply/table_catalog.h"
@@ -34,10 +35,15 @@ class Transaction {
   // `first` runs behind each BEGIN: it is what decides whether the transaction may happen.
   Transaction(pg::Connection& connection, std::function<absl::Status()> first)
       : connection_(connection), first_(std::move(first)) {}
+  // Has constraints that can wait for it checked at the end.
+  void set_defers_constraints(bool defers) { defers_constraints_ = defers; }
+  bool defers_constraints() const { return defers_constraints_; }
   absl::Status Begin();
   bool is_open() const { return open_; }
   absl::Status Commit();
   absl::Status Rollback();
+  // Checks now what would be checked at the end.
+  absl::Status CheckConstraints();
   // Within it; may be nested.
   absl::Status Savepoint();
   absl::Status Release();
@@ -46,8 +52,11 @@ class Transaction {
  private:
   pg::Connection& connection_;
   std::function<absl::Status()> first_;
+  bool defers_constraints_ = false;
   bool open_ = false;
 };
+
+inline constexpr char kDeferConstraints[] = "SET CONSTRAINTS ALL DEFERRED";
 
 // Makes the error of a row into the one reported: adds table and coordinates.
 using RowError =
@@ -57,6 +66,8 @@ class Mirror {
  public:
   Mirror(pg::Connection& connection, const SinkOptions& options, Placeholder placeholder,
          Transaction& transaction, PreparedStatements& prepared);
+
+  void set_role(const SessionRole& role) { role_ = role; }
 
   // A row event or truncate. DataLoss: the record's fault; nothing of it was taken. Other errors,
   // as those of MakePlans(), Queue() and Write(), are marked with the table (table_fault.h).
@@ -116,6 +127,7 @@ class Mirror {
   static absl::Status ChooseKey(const Envelope& envelope, const Fields& row,
                                 const SourceTable* source, RecordKey& key);
   absl::Status CheckKey(const Table& table, const Envelope& envelope) const;
+  static absl::Status CheckUpdatable(const MirrorTable& table, JsonValue object);
   absl::Status ReadRow(Table& table, RowMapping& mapping, JsonValue object,
                        const SharedFields* fields, const Placeholder* placeholder);
   absl::Status AddColumns(Table& table, const std::vector<Field>& missing);
@@ -154,6 +166,7 @@ class Mirror {
   absl::Status PrepareStaging(Table& table);
   std::string_view TimestampText(int64_t micros);
   std::vector<uint16_t> WritableColumns(const Table& table) const;
+  std::vector<uint16_t> KnownColumns(const Table& table, uint32_t index) const;
 
   pg::Connection& connection_;
   const SinkOptions& options_;
@@ -163,6 +176,7 @@ class Mirror {
   TableCatalog catalog_;
   IncompleteRows incomplete_rows_;
   ValueText values_;
+  SessionRole role_;
 
   std::unordered_map<std::string, std::unique_ptr<Table>>
       tables_;  // By schema, NUL, table of the source.

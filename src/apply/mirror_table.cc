@@ -199,7 +199,8 @@ std::string MarkWholeRowSql(const MirrorTable& table, std::span<const uint16_t> 
 }
 
 std::string TruncateSql(const MirrorTable& table) {
-  if (!table.soft_deletes()) return Cat("TRUNCATE TABLE ", table.quoted);
+  if (!table.soft_deletes())
+    return Cat(table.is_referenced ? "DELETE FROM " : "TRUNCATE TABLE ", table.quoted);
   return Cat("UPDATE ", table.quoted, " AS t", SetDeleted(table, "'t'", "$1"), " WHERE NOT t.",
              Quoted(table.metadata.deleted));
 }

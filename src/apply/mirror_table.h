@@ -41,6 +41,7 @@ struct MirrorColumn {
   ColumnType type;
   bool writable = true;  // Not GENERATED … STORED.
   bool not_null = false;
+  bool is_identity_always = false;
   std::string
       equality;  // Operator of its type: "OPERATOR(pg_catalog.=)"; empty when its type has none.
 };
@@ -52,6 +53,8 @@ struct MirrorTable {
   std::vector<MirrorColumn> columns;  // Without the metadata columns.
   std::vector<uint16_t> key;          // Empty: rows are appended, and removed as a whole.
   MetadataColumns metadata;
+  bool is_referenced = false;  // By foreign keys of other tables.
+  bool is_adopted = false;     // It lacked our columns.
 
   bool soft_deletes() const { return !metadata.deleted.empty(); }
   std::optional<uint16_t> Find(std::string_view column) const;
@@ -71,7 +74,7 @@ std::string MarkRowSql(const MirrorTable& table);
 std::string DeleteWholeRowSql(const MirrorTable& table, std::span<const uint16_t> columns);
 // Soft: the same row is marked. Parameters: the columns' values, operation and source time.
 std::string MarkWholeRowSql(const MirrorTable& table, std::span<const uint16_t> columns);
-// TRUNCATE; soft: marks all rows, with the time as $1.
+// TRUNCATE, or DELETE where foreign keys refer to the table; soft: marks all rows, with the time as $1.
 std::string TruncateSql(const MirrorTable& table);
 // Gives one column of a row its value. Parameters: the value, the key's values.
 std::string SetColumnSql(const MirrorTable& table, uint16_t column);

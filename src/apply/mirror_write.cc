@@ -46,6 +46,13 @@ std::vector<uint16_t> Mirror::WritableColumns(const Table& table) const {
   return columns;
 }
 
+// Those of a row without a key that the server is told; the others have their defaults.
+std::vector<uint16_t> Mirror::KnownColumns(const Table& table, uint32_t index) const {
+  std::vector<uint16_t> columns = WritableColumns(table);
+  std::erase_if(columns, [&](uint16_t column) { return !table.batch.cell(index, column).is_known(); });
+  return columns;
+}
+
 absl::Status Mirror::MakePlans() {
   for (Table* table : changed_) {
     if (!table->batch.has_key()) {
@@ -120,10 +127,7 @@ absl::Status Mirror::QueueChanges(Table& table, Groups groups, StatementQueue& q
 absl::Status Mirror::QueueAppends(Table& table, StatementQueue& queue) {
   for (uint32_t index = 0; index < table.batch.changes(); ++index) {
     const TableBatch::Entry& entry = table.batch.entry(index);
-    std::vector<uint16_t> columns;
-    for (const uint16_t column : WritableColumns(table)) {
-      if (table.batch.cell(index, column).is_known()) columns.push_back(column);
-    }
+    const std::vector<uint16_t> columns = KnownColumns(table, index);
     // An update is a row that goes and one that comes: what it was is no deleted row.
     const bool is_marked = entry.is_delete && entry.op == 'd' && table.shape.soft_deletes();
     const std::string sql = is_marked         ? MarkWholeRowSql(table.shape, columns)
@@ -202,14 +206,15 @@ absl::StatusOr<bool> Mirror::CopyInserts(Table& table, Groups groups) {
 
 absl::Status Mirror::WriteAppends(Table& table, RowError failed) {
   std::vector<uint32_t> entries(table.batch.changes());
-  bool only_inserts = true;
+  const std::vector<uint16_t> columns = KnownColumns(table, 0);
+  bool may_copy = true;  // COPY knows inserts only, and has no defaults for single rows.
   for (uint32_t i = 0; i < entries.size(); ++i) {
     entries[i] = i;
-    only_inserts &= !table.batch.entry(i).is_delete;
+    may_copy = may_copy && !table.batch.entry(i).is_delete && KnownColumns(table, i) == columns;
   }
   const Methods methods =
-      ChooseMethods({.inserts = entries.size(), .bytes = table.batch.bytes()}, only_inserts);
-  if (methods.copy_inserts) return CopyRows(table, WritableColumns(table), entries);
+      ChooseMethods({.inserts = entries.size(), .bytes = table.batch.bytes()}, may_copy);
+  if (methods.copy_inserts) return CopyRows(table, columns, entries);
   StatementQueue queue;
   RETURN_IF_ERROR(QueueAppends(table, queue));
   return queue.Run(connection_, failed);

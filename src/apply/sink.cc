@@ -2,6 +2,7 @@
 
 #include "apply/objects.h"
 #include "apply/row_fault.h"
+#include "apply/session_role.h"
 #include "apply/sink_state.h"
 #include "apply/table_fault.h"
 #include "apply/table_name.h"
@@ -78,10 +79,12 @@ absl::StatusOr<std::unique_ptr<Sink>> Sink::Open(SinkOptions options) {
   connection.set_limit(options.statement_limit);
   RETURN_IF_ERROR(UseFastCompression(connection));
   RETURN_IF_ERROR(PrepareObjects(connection, options.kind, options.raw_payload));
+  ASSIGN_OR_RETURN(const SessionRole role, TakeRole(connection, options));
   ASSIGN_OR_RETURN(Placeholder placeholder,
                    MakePlaceholder(connection, options.unavailable_placeholder));
   auto state =
       std::make_unique<State>(std::move(options), std::move(connection), std::move(placeholder));
+  RETURN_IF_ERROR(state->SetRole(role));
   RETURN_IF_ERROR(state->progress_table.Lock(state->connection, state->options.worker,
                                              /*shared=*/!state->options.exclusive));
   std::unique_ptr<Sink> sink(new Sink(std::move(state)));
@@ -216,6 +219,15 @@ void BatchResult::Add(const BatchResult& other) {
     for (const auto& [op, count] : ops) events_by_table[table][op] += count;
   }
   newest_source_ts_us = std::max(newest_source_ts_us, other.newest_source_ts_us);
+}
+
+absl::Status Sink::State::SetRole(const SessionRole& role) {
+  transaction.set_defers_constraints(role.may_defer);
+  mirror.set_role(role);
+  if (!options.mirror || options.worker != 0) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const auto remarks, RemarksOnRole(connection, options.kind, role));
+  for (const std::string& remark : remarks) log::Warn(SinkName(options.kind), ": ", remark);
+  return absl::OkStatus();
 }
 
 void Sink::State::Clear() {

@@ -47,6 +47,10 @@ enum class SinkKind : uint8_t {
 enum class RawPayload : uint8_t { kJsonb, kJson, kText };
 std::string_view RawPayloadName(RawPayload payload);  // "jsonb"
 
+// Whether triggers fire and foreign keys are checked on what we write: see apply/session_role.h.
+enum class ReplicationRole : uint8_t { kReplica, kOrigin };
+std::string_view ReplicationRoleName(ReplicationRole role);  // "replica"
+
 struct SinkOptions {
   pg::ConnectionOptions connection;
   SinkKind kind = SinkKind::kTarget;
@@ -57,6 +61,7 @@ struct SinkOptions {
   RawPayload raw_payload = RawPayload::kJsonb;
   bool mirror = true;
   bool keeps_progress = true;  // Off: only this object knows what it has applied.
+  ReplicationRole replication_role = ReplicationRole::kReplica;
   bool exclusive = true;  // Hold the lock alone. Off where processes share partitions through a
                           // group; compare-and-set still guards.
   int worker = 0;         // Of several in this process: which.

@@ -193,7 +193,13 @@ absl::Status Sink::State::Write(Batch batch, bool commit) {
 absl::Status Sink::State::WriteTogether(bool commit, RowError failed) {
   StatementQueue queue;
   const bool is_whole = commit && !transaction.is_open();
-  if (is_whole) RETURN_IF_ERROR(QueueProgress(queue));
+  if (is_whole) {
+    RETURN_IF_ERROR(QueueProgress(queue));
+    if (transaction.defers_constraints()) {
+      ASSIGN_OR_RETURN(const std::string* name, prepared.Name(kDeferConstraints));
+      queue.Begin(*name, {.what = "the constraints"});
+    }
+  }
   RETURN_IF_ERROR(schemas.Queue(prepared, queue));
   RETURN_IF_ERROR(raw.Queue(prepared, queue));
   RETURN_IF_ERROR(mirror.Queue(queue));

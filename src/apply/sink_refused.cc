@@ -45,7 +45,8 @@ absl::Status Sink::State::ReadAndWrite(Batch batch, Part part, const Copies& cop
   for (const uint32_t index : part) {
     RETURN_IF_ERROR(ReadRecord(batch, index, copies, result));
   }
-  return WriteSoFar(batch, result);
+  RETURN_IF_ERROR(WriteSoFar(batch, result));
+  return transaction.CheckConstraints();
 }
 
 // The raw event of a record that the mirror refuses is history all the same.

@@ -82,6 +82,7 @@ absl::Status Sink::State::RetryRow(std::span<const StoredLetter> row, int64_t& a
   std::string reason = row.front().reason;  // Of what still cannot be read.
   if (retried.ok() && result.dead_letters == 0) {
     retried = Write(records, false);
+    if (retried.ok()) retried = transaction.CheckConstraints();
     if (retried.ok()) {
       Clear();
       applied += static_cast<int64_t>(ids.size());

@@ -22,6 +22,7 @@
 #include "apply/progress.h"
 #include "apply/raw_events.h"
 #include "apply/schema_versions.h"
+#include "apply/session_role.h"
 #include "apply/sink.h"
 #include "apply/statement_queue.h"
 #include "apply/takeover.h"
@@ -56,6 +57,8 @@ struct Sink::State {
   TopicPartition lookup;
 
   State(SinkOptions given, pg::Connection opened, Placeholder placeholder);
+
+  absl::Status SetRole(const SessionRole& role);
 
   // What of a batch is new, and where that brings each partition.
   struct Selection {

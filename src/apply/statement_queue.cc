@@ -39,9 +39,10 @@ absl::Status StatementQueue::Run(
     if (first.ok() && !answer.ok()) first = failed(statement.purpose, answer);
     if (connection.is_lost()) return first;
   }
-  RETURN_IF_ERROR(connection.PipelineSynced());
+  const absl::Status committed = connection.PipelineSynced();
+  if (connection.is_lost()) return committed;
   RETURN_IF_ERROR(connection.ExitPipeline());  // After a refusal too: what comes next may repair it.
-  return first;
+  return first.ok() ? committed : first;
 }
 
 }  // namespace walrelay::apply

@@ -15,7 +15,8 @@ namespace {
 // pseudo-types, which are in pg_catalog.
 constexpr std::string_view kSelectColumns = R"(
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(e.typname, t.typname), e.oid IS NOT NULL, root.typmod,
-       a.attgenerated = '', a.attnotnull,
+       a.attgenerated = '', a.attnotnull, a.attidentity = 'a',
+       EXISTS (SELECT FROM pg_constraint f WHERE f.confrelid = r.oid AND f.conrelid <> r.oid AND f.contype = 'f'),
        CASE WHEN coalesce(e.typname, t.typname) IN ('json', 'xml', 'point') THEN ''
             WHEN t.typcategory IN ('A', 'E', 'R') OR t.typname = 'varchar' THEN 'OPERATOR(pg_catalog.=)'
             ELSE coalesce((SELECT 'OPERATOR(' || quote_ident(n.nspname) || '.' || o.oprname || ')'
@@ -93,12 +94,15 @@ absl::StatusOr<bool> TableCatalog::ReadColumns(MirrorTable& table) {
                                  rows.number<int32_t>(row, 4).value_or(-1)),
           .writable = rows.is_true(row, 5),
           .not_null = rows.is_true(row, 6),
-          .equality = std::string(rows.text(row, 7))};
+          .is_identity_always = rows.is_true(row, 7),
+          .equality = std::string(rows.text(row, 9))};
       ASSIGN_OR_RETURN(column.quoted, pg::QuoteIdentifier(name));
       table.columns.push_back(std::move(column));
     }
+    table.is_referenced = rows.is_true(0, 8);
     if (metadata == ours_.size() || retried) return true;
     RETURN_IF_ERROR(AddMetadataColumns(table.name));
+    table.is_adopted = true;
   }
 }
 

@@ -55,9 +55,11 @@ absl::StatusOr<std::vector<Result>> Connection::ExecuteAll(std::span<const State
     }
   }
   if (is_lost()) return error.ok() ? session_->SendFailed() : error;
-  RETURN_IF_ERROR(PipelineSynced());
+  const absl::Status committed = PipelineSynced();
+  if (is_lost()) return committed;
   RETURN_IF_ERROR(ExitPipeline());
   RETURN_IF_ERROR(error);
+  RETURN_IF_ERROR(committed);
   return results;
 }
 
@@ -144,12 +146,17 @@ absl::StatusOr<Result> Connection::PipelineResult() {
 }
 
 absl::Status Connection::PipelineSynced() {
-  ASSIGN_OR_RETURN(const ResultHandle result, session_->NextResult(session_->Deadline()));
-  if (result != nullptr && PQresultStatus(result.get()) == PGRES_PIPELINE_SYNC) {
-    return absl::OkStatus();
-  }
-  if (result != nullptr && PQresultStatus(result.get()) == PGRES_FATAL_ERROR) {
-    return ResultError(result.get(), "the server refused");
+  const SteadyTime deadline = session_->Deadline();
+  absl::Status refused;
+  // At the mark the server commits, which a deferred constraint may refuse. The mark comes all the
+  // same.
+  for (int answers = 0; answers < 3; ++answers) {
+    ASSIGN_OR_RETURN(const ResultHandle result, session_->NextResult(deadline));
+    if (result == nullptr) continue;
+    if (PQresultStatus(result.get()) == PGRES_PIPELINE_SYNC) return refused;
+    if (PQresultStatus(result.get()) != PGRES_FATAL_ERROR) break;
+    refused = ResultError(result.get(), "the server refused");
+    if (session_->is_lost()) return refused;
   }
   return ConnectionError(native(), "the pipeline's mark did not come back");
 }

@@ -146,7 +146,7 @@ TEST_P(Refused, ByATriggerAndByConstraints) {
       "trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 4 THEN RAISE 'not this one'; END IF; "
       "RETURN "
       "NEW; END $$; CREATE TRIGGER refuse BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION "
-      "public.refuse()");
+      "public.refuse(); ALTER TABLE public.t ENABLE ALWAYS TRIGGER refuse");
   for (int id = 1; id <= 5; ++id) Insert(id, Cat("\"", id, "\""));
   Insert(6, R"("5")");
   for (int id = 100; GetParam() && id < 1000; ++id) Insert(id, Cat("\"", id, "\""));

@@ -204,6 +204,23 @@ TEST_F(ConnectionTest, APipelineStopsAtItsFirstError) {
   EXPECT_EQ(Value(connection, "SELECT count(*) FROM p"), "0") << "all of it was one transaction";
 }
 
+// The transaction ends at the mark: its refusal is the mark's.
+TEST_F(ConnectionTest, APipelineMayBeRefusedAtItsMark) {
+  Connection connection = ConnectToTestServer();
+  MustRun(connection,
+          "CREATE TEMP TABLE p (id int PRIMARY KEY, q int REFERENCES p INITIALLY DEFERRED)");
+  ASSERT_TRUE(connection.EnterPipeline().ok());
+  ASSERT_TRUE(connection.SendQuery("INSERT INTO p VALUES (1, 7)", {}).ok());
+  ASSERT_TRUE(connection.PipelineSync().ok());
+  EXPECT_TRUE(connection.PipelineResult().ok());
+  EXPECT_EQ(SqlStateOf(connection.PipelineSynced()), "23503");
+  ASSERT_TRUE(connection.ExitPipeline().ok());
+  const std::array<Statement, 1> bad = {
+      Statement{.sql = "INSERT INTO p VALUES (1, 7)", .parameters = {}}};
+  EXPECT_EQ(SqlStateOf(connection.ExecuteAll(bad).status()), "23503");
+  EXPECT_EQ(Value(connection, "SELECT count(*) FROM p"), "0") << "the connection goes on";
+}
+
 TEST_F(ConnectionTest, ExecuteAllReturnsEveryResultOrTheFirstError) {
   Connection connection = ConnectToTestServer();
   const std::array<Statement, 2> good = {

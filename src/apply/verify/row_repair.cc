@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apply/raw_events.h"
+#include "apply/session_role.h"
 #include "apply/table_catalog.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -18,6 +19,7 @@ absl::StatusOr<RowRepair> RowRepair::Open(pg::Connection& source, pg::Connection
                                           const ComparedTable& table, const SinkOptions& options) {
   if (table.key.empty())
     return absl::FailedPreconditionError("rows without a key cannot be told apart");
+  RETURN_IF_ERROR(TakeRole(sink, options).status());
   RecordKey key;
   for (const auto& column : table.key) key.fields.push_back({column.name, {}});
   TableCatalog catalog(sink, options.kind, options.soft_deletes);
