@@ -153,7 +153,15 @@ absl::StatusOr<std::optional<SinkSettings>> FillSink(const Merged& merged, Secti
   sink.soft_deletes = reader.Text("deletes") == "soft";
   sink.replication_role = reader.Text("replication.role");
   sink.park_tables = reader.Text("table.mismatch") == "park";
-  if (section == Section::kLake) sink.raw_payload = reader.Text("raw.payload");
+  if (section == Section::kLake) {
+    sink.raw_payload = reader.Text("raw.payload");
+    sink.raw_days = reader.Text("raw.partition") == "day";
+    sink.raw_keep_days = reader.Number("raw.retention.days");
+    if (sink.raw_keep_days > 0 && !sink.raw_days) {
+      return absl::InvalidArgumentError(
+          "lake.raw.retention.days drops partitions of a day: it needs lake.raw.partition = day");
+    }
+  }
   const std::string_view name = SectionName(section);
   if (sink.connection.empty()) {
     return absl::InvalidArgumentError(Cat(

@@ -47,6 +47,8 @@ struct SinkSettings {
   std::string connection;                 // A libpq connection string; holds the password.
   std::string table_format = "${table}";  // May hold ${schema} and ${table}.
   std::string raw_payload = "jsonb";      // Lake only: jsonb, json or text.
+  bool raw_days = false;                  // Lake only: raw events lie in partitions of a day, and
+  int64_t raw_keep_days = 0;              // those so old are dropped; 0: none.
   int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
   bool soft_deletes = false;              // Deleted rows stay, marked.
   std::string replication_role = "replica";  // or origin: whether triggers fire.

@@ -188,6 +188,10 @@ constexpr Option kSinks[] = {
      "type of the JSON columns of cdc_raw.cdc_events when it is created: json costs the server "
      "half, "
      "text less still"},
+    {Section::kLake, "raw.partition", kEnum, "none", '-', kHonoured, "none|day",
+     "day: cdc_raw.cdc_events is partitioned by the day of processed_at when it is created"},
+    {Section::kLake, "raw.retention.days", kNumber, "0", '-', kHonoured, "0..36500",
+     "raw.partition = day: partitions that ended so many days ago are dropped; 0: none"},
     {Section::kTarget, "connection", kSecret, "", '-', kHonoured, "",
      "libpq connection string of the target"},
     {Section::kTarget, "table.format", kText, "${table}", '-', kHonoured, "", kTableFormat},

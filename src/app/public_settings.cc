@@ -97,7 +97,10 @@ Settings PublicSettings(const Config& config) {
     add(section, "replication.role", sink->replication_role);
     add(section, "table.mismatch", sink->park_tables ? "park" : "stop");
     add(section, "dead.letters.per.minute", std::to_string(sink->dead_letters_per_minute));
-    if (section == Section::kLake) add(section, "raw.payload", sink->raw_payload);
+    if (section != Section::kLake) return;
+    add(section, "raw.payload", sink->raw_payload);
+    add(section, "raw.partition", sink->raw_days ? "day" : "none");
+    add(section, "raw.retention.days", std::to_string(sink->raw_keep_days));
   };
   add_sink(Section::kLake, config.lake);
   add_sink(Section::kTarget, config.target);

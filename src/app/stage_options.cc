@@ -103,6 +103,8 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
     options.sink.replication_role = apply::ReplicationRole::kOrigin;
   options.sink.park_tables = sink.park_tables;
   options.sink.dead_letters_per_minute = sink.dead_letters_per_minute;
+  options.sink.raw_days = sink.raw_days;
+  options.sink.raw_keep_days = sink.raw_keep_days;
   if (sink.raw_payload == "json") options.sink.raw_payload = apply::RawPayload::kJson;
   if (sink.raw_payload == "text") options.sink.raw_payload = apply::RawPayload::kText;
   if (!config.source.empty()) {

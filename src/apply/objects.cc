@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log.h"
 #include "base/status.h"
 
 namespace walrelay::apply {
@@ -203,15 +204,62 @@ absl::StatusOr<std::vector<std::string_view>> Missing(pg::Connection& connection
   return missing;
 }
 
-// In the raw events' table jsonb stands for what was asked for.
-std::string WithPayload(std::string_view create, RawPayload payload) {
-  constexpr std::string_view kDefault = "jsonb";
+void Replace(std::string_view from, std::string_view to, std::string& sql) {
+  for (size_t at = sql.find(from); at != std::string::npos; at = sql.find(from, at + to.size()))
+    sql.replace(at, from.size(), to);
+}
+
+// The raw events' table as it was asked for.
+std::string Adapted(std::string_view create, const SinkOptions& options) {
   std::string sql(create);
   if (sql.find("CREATE TABLE cdc_raw.cdc_events") == std::string::npos) return sql;
-  for (size_t at = sql.find(kDefault); at != std::string::npos; at = sql.find(kDefault, at + 1)) {
-    sql.replace(at, kDefault.size(), RawPayloadName(payload));
-  }
+  Replace("jsonb", RawPayloadName(options.raw_payload), sql);
+  if (!options.raw_days) return sql;
+  // The key of a partitioned table has the column that it is partitioned by.
+  Replace("bigserial   PRIMARY KEY", "bigserial   NOT NULL", sql);
+  Replace("UNIQUE (kafka_topic, kafka_partition, kafka_offset)\n)",
+          "PRIMARY KEY (id, processed_at)\n) PARTITION BY RANGE (processed_at)", sql);
   return sql;
+}
+
+absl::Status CheckPartitions(pg::Connection& connection, const SinkOptions& options) {
+  if (options.kind != SinkKind::kLake || !options.raw) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const pg::Result table,
+                   connection.Query("SELECT pg_get_partkeydef('cdc_raw.cdc_events'::regclass)"));
+  const std::string_view key = table.text(0, 0);
+  if (!options.raw_days) {
+    if (!key.empty() && options.worker == 0) {
+      log::Warn("cdc_raw.cdc_events is partitioned and lake.raw.partition is none: whoever made it "
+                "so must make its partitions");
+    }
+    return absl::OkStatus();
+  }
+  if (key == "RANGE (processed_at)") return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      Cat("lake.raw.partition = \"day\" needs cdc_raw.cdc_events to be partitioned by RANGE "
+          "(processed_at), and it is ", key.empty() ? "a plain table" : key,
+          ". Leave the option out, or put the table aside and have it made anew: ALTER TABLE "
+          "cdc_raw.cdc_events RENAME TO cdc_events_before; DROP VIEW cdc_raw.cdc_statistics"));
+}
+
+absl::Status MakeObjects(pg::Connection& connection, const SinkOptions& options) {
+  const std::vector<Object> objects = ObjectsOf(options.kind);
+  ASSIGN_OR_RETURN(std::vector<std::string_view> missing, Missing(connection, objects));
+  if (missing.empty()) return absl::OkStatus();
+  // Two sinks may share a database and start together: one creates, the other finds.
+  RETURN_IF_ERROR(
+      connection
+          .Query("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('walrelay objects', 0))")
+          .status());
+  ASSIGN_OR_RETURN(missing, Missing(connection, objects));
+  for (const std::string_view create : missing) {
+    const std::string sql = Adapted(create, options);
+    if (const absl::Status created = connection.Query(sql).status(); !created.ok()) {
+      return Annotate(created,
+                      "cannot create what the sink needs (see sql/ for doing it beforehand)");
+    }
+  }
+  return connection.Commit();
 }
 
 }  // namespace
@@ -228,24 +276,9 @@ std::string_view RawPayloadName(RawPayload payload) {
   return "jsonb";
 }
 
-absl::Status PrepareObjects(pg::Connection& connection, SinkKind kind, RawPayload payload) {
-  const std::vector<Object> objects = ObjectsOf(kind);
-  ASSIGN_OR_RETURN(std::vector<std::string_view> missing, Missing(connection, objects));
-  if (missing.empty()) return absl::OkStatus();
-  // Two sinks may share a database and start together: one creates, the other finds.
-  RETURN_IF_ERROR(
-      connection
-          .Query("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('walrelay objects', 0))")
-          .status());
-  ASSIGN_OR_RETURN(missing, Missing(connection, objects));
-  for (const std::string_view create : missing) {
-    const std::string sql = WithPayload(create, payload);
-    if (const absl::Status created = connection.Query(sql).status(); !created.ok()) {
-      return Annotate(created,
-                      "cannot create what the sink needs (see sql/ for doing it beforehand)");
-    }
-  }
-  return connection.Commit();
+absl::Status PrepareObjects(pg::Connection& connection, const SinkOptions& options) {
+  RETURN_IF_ERROR(MakeObjects(connection, options));
+  return CheckPartitions(connection, options);
 }
 
 }  // namespace walrelay::apply

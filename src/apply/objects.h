@@ -3,7 +3,8 @@
 //
 // Created where they are missing, in one transaction; what exists is left as it is, so people may
 // create them beforehand (sql/lake.sql, sql/target.sql) and the role then needs no right to create.
-// Errors as pg/connection.h. Source: the pipeline's document, "Target Databases", "Useful Queries".
+// FailedPrecondition where the raw events should be partitioned by day and their table is not.
+// Other errors as pg/connection.h. Source: the pipeline's document, "Target Databases", "Useful Queries".
 #pragma once
 
 #include <absl/status/status.h>
@@ -13,6 +14,6 @@
 
 namespace walrelay::apply {
 
-absl::Status PrepareObjects(pg::Connection& connection, SinkKind kind, RawPayload payload);
+absl::Status PrepareObjects(pg::Connection& connection, const SinkOptions& options);
 
 }  // namespace walrelay::apply

@@ -63,6 +63,7 @@ Sink::State::State(SinkOptions given, pg::Connection opened, Placeholder placeho
       prepared(connection),
       mirror(connection, options, std::move(placeholder), transaction, prepared),
       dead(options.pipeline, std::string(SinkName(options.kind))),
+      days(connection, options.raw_keep_days),
       takeover(connection, options.pipeline, options.kind),
       parked_tables(connection, options.pipeline, std::string(SinkName(options.kind))),
       letters(connection, options.pipeline, std::string(SinkName(options.kind))),
@@ -78,7 +79,7 @@ absl::StatusOr<std::unique_ptr<Sink>> Sink::Open(SinkOptions options) {
                    pg::Connection::Connect(SessionOptions(options), options.connect_limit));
   connection.set_limit(options.statement_limit);
   RETURN_IF_ERROR(UseFastCompression(connection));
-  RETURN_IF_ERROR(PrepareObjects(connection, options.kind, options.raw_payload));
+  RETURN_IF_ERROR(PrepareObjects(connection, options));
   ASSIGN_OR_RETURN(const SessionRole role, TakeRole(connection, options));
   ASSIGN_OR_RETURN(Placeholder placeholder,
                    MakePlaceholder(connection, options.unavailable_placeholder));
@@ -87,6 +88,7 @@ absl::StatusOr<std::unique_ptr<Sink>> Sink::Open(SinkOptions options) {
   RETURN_IF_ERROR(state->SetRole(role));
   RETURN_IF_ERROR(state->progress_table.Lock(state->connection, state->options.worker,
                                              /*shared=*/!state->options.exclusive));
+  RETURN_IF_ERROR(state->KeepDays());
   std::unique_ptr<Sink> sink(new Sink(std::move(state)));
   if (!sink->state_->options.partial) RETURN_IF_ERROR(sink->LoadProgress().status());
   ASSIGN_OR_RETURN(sink->state_->stored_events, sink->state_->takeover.Load());
@@ -172,6 +174,7 @@ std::map<std::string, std::string> Sink::ParkedTopics() const {
 
 absl::StatusOr<Sink::Attended> Sink::Attend() {
   Attended attended;
+  RETURN_IF_ERROR(state_->KeepDays());
   ASSIGN_OR_RETURN(attended.letters, state_->Retry());
   ASSIGN_OR_RETURN(attended.incomplete_rows, state_->mirror.IncompleteRowsNow());
   RETURN_IF_ERROR(state_->parked_tables.Resume().status());
@@ -228,6 +231,11 @@ absl::Status Sink::State::SetRole(const SessionRole& role) {
   ASSIGN_OR_RETURN(const auto remarks, RemarksOnRole(connection, options.kind, role));
   for (const std::string& remark : remarks) log::Warn(SinkName(options.kind), ": ", remark);
   return absl::OkStatus();
+}
+
+absl::Status Sink::State::KeepDays() {
+  if (options.kind != SinkKind::kLake || !options.raw || !options.raw_days) return absl::OkStatus();
+  return days.Attend(std::chrono::steady_clock::now());
 }
 
 void Sink::State::Clear() {

@@ -59,6 +59,8 @@ struct SinkOptions {
   std::string target_table_format = "${table}";  // ${schema} and ${table} are replaced.
   bool raw = true;                               // Lake only: keep the raw events.
   RawPayload raw_payload = RawPayload::kJsonb;
+  bool raw_days = false;       // Their table is partitioned by day, and
+  int64_t raw_keep_days = 0;   // days that ended so long ago are dropped; 0: none.
   bool mirror = true;
   bool keeps_progress = true;  // Off: only this object knows what it has applied.
   ReplicationRole replication_role = ReplicationRole::kReplica;

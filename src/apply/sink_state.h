@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "apply/day_partitions.h"
 #include "apply/dead_letter_rate.h"
 #include "apply/dead_letters.h"
 #include "apply/envelope_reader.h"
@@ -43,6 +44,7 @@ struct Sink::State {
   RawEvents raw;
   SchemaVersions schemas;  // Of the raw events.
   DeadLetters dead;
+  DayPartitions days;
   Takeover takeover;
   StoredEvents stored_events;
   ParkedTables parked_tables;
@@ -59,6 +61,7 @@ struct Sink::State {
   State(SinkOptions given, pg::Connection opened, Placeholder placeholder);
 
   absl::Status SetRole(const SessionRole& role);
+  absl::Status KeepDays();
 
   // What of a batch is new, and where that brings each partition.
   struct Selection {

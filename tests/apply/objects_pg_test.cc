@@ -13,6 +13,12 @@ namespace {
 
 using testing::Database;
 
+SinkOptions OptionsOf(SinkKind kind) {
+  SinkOptions options;
+  options.kind = kind;
+  return options;
+}
+
 std::string ReadFile(const std::string& path) {
   std::ifstream in(path);
   std::ostringstream text;
@@ -59,7 +65,7 @@ TEST_P(Objects, AreTheSameFromTheFileAndFromTheProgram) {
     ASSERT_TRUE(by_file->connection().Query(sql).ok()) << "run " << run;
   for (int run = 0; run < 2; ++run) {
     const absl::Status made =
-        PrepareObjects(by_program->connection(), GetParam(), RawPayload::kJsonb);
+        PrepareObjects(by_program->connection(), OptionsOf(GetParam()));
     ASSERT_TRUE(made.ok()) << Message(made);
   }
   const std::string definitions = Definitions(*by_program);
@@ -71,7 +77,7 @@ TEST(ObjectsOfAnEarlierVersion, AreBroughtUpToDate) {
   auto database = Database::Create("WALRELAY_TEST_TARGET", "earlier");
   if (database == nullptr) GTEST_SKIP() << "set WALRELAY_TEST_TARGET";
   const auto prepare = [&] {
-    return PrepareObjects(database->connection(), SinkKind::kTarget, RawPayload::kJsonb);
+    return PrepareObjects(database->connection(), OptionsOf(SinkKind::kTarget));
   };
   ASSERT_TRUE(prepare().ok());
   database->All(
@@ -89,7 +95,7 @@ TEST(ObjectsOfALesserRole, NeedNoRightToCreateWhereTheyExist) {
       "BEGIN; CREATE ROLE walrelay_test_no_rights; GRANT USAGE ON SCHEMA walrelay TO "
       "walrelay_test_no_rights; SET LOCAL ROLE walrelay_test_no_rights");
   const absl::Status prepared =
-      PrepareObjects(database->connection(), SinkKind::kTarget, RawPayload::kJsonb);
+      PrepareObjects(database->connection(), OptionsOf(SinkKind::kTarget));
   EXPECT_TRUE(prepared.ok()) << Message(prepared);
   database->All("ROLLBACK");
 }
