@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kFirstDelay = 200ms;
-constexpr auto kLongestDelay = 15'000ms;
+constexpr auto kLongestDelay = 5'000ms;
 constexpr auto kHealthyAfter = 30s;  // A session that lived as long starts the back-off anew.
 
 // Doubles from kFirstDelay to kLongestDelay, then somewhere between half and all of it, so that
