@@ -160,6 +160,34 @@ def test_parked_letters_stop_a_repair(events):
     assert events.stop()[0] == 0
 
 
+def test_rows_that_lack_values(events):
+    """A value that was never sent: the row is named as incomplete, and counts as a difference until it is repaired."""
+    events.source.query("CREATE TABLE notes (id int PRIMARY KEY, n int, body text)")
+    events.source.query("INSERT INTO notes SELECT 1, 1, string_agg(md5(n::text), '') FROM generate_series(1, 90) n")
+    events.start()
+    events.wait_streaming()
+    events.wait_equal(["notes"])
+    events.target.query("DELETE FROM public.notes")  # so that nobody here knows what is not sent again
+    events.source.query("UPDATE notes SET n = 2")
+    wait_until("the update", lambda: events.target.query("SELECT 1 FROM public.notes WHERE n = 2"))
+    code, copies = verify(events, "--table", "public.notes")
+    target = copies["target", "public.notes"]
+    assert code == DIFFERENT and faults(target) == {("id=1", "different"): ["body"]}
+    assert target["incomplete"] == ['{"id": "1"}: incomplete, never sent: body'] and "1 incomplete" in target["verdict"]
+    assert copies["lake", "public.notes"]["equal"] and copies["lake", "public.notes"]["incomplete"] == []
+    assert "never sent: body" in events.command("verify", "--table", "public.notes").stdout
+    # What is equal by chance is not known to be complete.
+    body = events.source.value("SELECT body FROM notes")
+    events.target.query("UPDATE public.notes SET body = %s", [body])
+    code, copies = verify(events, "--table", "public.notes", "--sink", "target")
+    assert code == DIFFERENT and copies["target", "public.notes"]["verdict"] == "different: 1 incomplete"
+    events.target.query("UPDATE public.notes SET body = NULL")
+    code, copies = verify(events, "--table", "public.notes", "--repair", "--yes")
+    assert code == EQUAL and copies["target", "public.notes"]["incomplete"] == [], copies
+    assert verify(events, "--table", "public.notes")[0] == EQUAL
+    assert events.stop()[0] == 0
+
+
 def test_tables_without_a_key(events):
     events.source.query("CREATE TABLE log (line text); ALTER TABLE log REPLICA IDENTITY FULL;"
                         "INSERT INTO log SELECT 'line ' || n % 3 FROM generate_series(1, 10) n")

@@ -1,5 +1,7 @@
 #include "app/commands/verify_report.h"
 
+#include <algorithm>
+
 #include "app/exit_code.h"
 #include "base/json.h"
 
@@ -26,6 +28,7 @@ std::string RowLine(const apply::RowDifference& row) {
 }  // namespace
 
 bool CopyResult::is_repaired() const {
+  if (!incomplete.empty()) return false;
   for (const apply::RowDifference& row : comparison.differences) {
     if (!row.is_repaired) return false;
   }
@@ -41,6 +44,8 @@ std::string CopyResult::Verdict() const {
     if (count == 0) continue;
     faults += Cat(faults.empty() ? "" : ", ", count, " ", apply::RowFaultName(fault));
   }
+  if (!incomplete.empty())
+    faults += Cat(faults.empty() ? "" : ", ", incomplete.size(), " incomplete");
   std::string verdict = "equal";
   if (found.keyless_differs) {
     verdict = Cat("different: ", found.source_rows, " rows at the source, ", found.copy_rows,
@@ -86,6 +91,8 @@ void VerifyReport::PrintText() const {
       }
       rows += Cat(name, " ", RowLine(found.differences[i]), "\n");
     }
+    for (size_t i = 0; i < std::min(result.incomplete.size(), kMostShown); ++i)
+      rows += Cat(name, " ", result.incomplete[i], "\n");
     for (const auto& column : result.left_out) {
       notes += Cat(name, ": column ", column.name, " is left out: ", column.why, "\n");
     }
@@ -107,7 +114,7 @@ void VerifyReport::PrintJson() const {
     json.Key("table").String(result.table);
     json.Key("source_rows").Int(found.source_rows);
     json.Key("verdict").String(result.Verdict());
-    json.Key("equal").Bool(!found.differs() && found.not_compared.empty() && found.unsettled == 0);
+    json.Key("equal").Bool(!result.differs() && found.not_compared.empty() && found.unsettled == 0);
     json.Key("unsettled").Int(found.unsettled);
     json.Key("differences").BeginArray();
     for (const apply::RowDifference& row : found.differences) {
@@ -120,6 +127,9 @@ void VerifyReport::PrintJson() const {
       json.Key("repaired").Bool(row.is_repaired);
       json.EndObject();
     }
+    json.EndArray();
+    json.Key("incomplete").BeginArray();
+    for (const std::string& row : result.incomplete) json.String(row);
     json.EndArray();
     json.Key("left_out").BeginArray();
     for (const auto& column : result.left_out) {
@@ -145,7 +155,7 @@ absl::Status VerifyReport::Finish() {
   size_t differ = 0, open = 0;
   for (const CopyResult& result : results_) {
     const auto& found = result.comparison;
-    if (found.differs() && !result.is_repaired()) {
+    if (result.differs() && !result.is_repaired()) {
       ++differ;
     } else if (!found.not_compared.empty() || found.unsettled != 0) {
       ++open;

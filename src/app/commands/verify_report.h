@@ -21,9 +21,13 @@ struct CopyResult {
   std::vector<apply::ComparedTable::LeftOut> left_out;
   std::vector<std::string> lossy_columns;
   std::string remark;  // "no rows, and no copy yet"
+  // Rows of the copy that lack values which were never sent, and that no key change is to bring.
+  std::vector<std::string> incomplete;
+
+  bool differs() const { return comparison.differs() || !incomplete.empty(); }
 
   bool is_repaired() const;
-  // "equal", "repaired", "different: 1 missing, 2 different", "not compared: …"
+  // "equal", "repaired", "different: 1 missing, 2 different, 1 incomplete", "not compared: …"
   std::string Verdict() const;
 };
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "apply/incomplete_rows.h"
 #include "apply/raw_events.h"
 #include "apply/session_role.h"
 #include "apply/table_catalog.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/status.h"
 
 namespace walrelay::apply {
@@ -89,6 +91,7 @@ absl::Status RowRepair::WriteSome(const std::vector<VerifyOptions::Row>& rows, s
     const std::string_view token = row < 0 ? std::string_view() : now.text(row, 1);
     if (token != rows[i].token) continue;
     RETURN_IF_ERROR(row < 0 ? Delete(rows[i].key) : Upsert(now, row));
+    RETURN_IF_ERROR(MarkComplete(rows[i].key));
     written[i] = true;
   }
   return absl::OkStatus();
@@ -119,6 +122,16 @@ absl::Status RowRepair::Delete(const std::vector<std::string>& key) {
   parameters.emplace_back("d");
   parameters.emplace_back(now);
   return sink_->Execute(MarkRowSql(copy_), parameters).status();
+}
+
+// Nothing that it lacked is still to be sent.
+absl::Status RowRepair::MarkComplete(const std::vector<std::string>& key) {
+  IncompleteColumn row{.table = table_->copy_table, .row_key = {}, .column = {}, .awaits_lsn = {}};
+  JsonWriter json(row.row_key);
+  json.BeginObject();
+  for (size_t i = 0; i < table_->key.size(); ++i) json.Key(table_->key[i].name).String(key[i]);
+  json.EndObject();
+  return IncompleteRows(*sink_, pipeline_, SinkName(kind_)).Remove({&row, 1});
 }
 
 }  // namespace walrelay::apply

@@ -45,6 +45,7 @@ class RowRepair {
                          std::vector<bool>& written);
   absl::Status Upsert(const pg::Result& rows, int row);
   absl::Status Delete(const std::vector<std::string>& key);
+  absl::Status MarkComplete(const std::vector<std::string>& key);
 
   pg::Connection* source_;
   pg::Connection* sink_;
