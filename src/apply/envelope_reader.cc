@@ -104,7 +104,7 @@ absl::StatusOr<const Envelope*> EnvelopeReader::Read(const ConsumedRecord& recor
   envelope_.row_fields = part.fields;
   envelope_.value_schema = part.schema;
   envelope_.value_schema_id = part.schema_id;
-  RETURN_IF_ERROR(ReadValue(part));
+  RETURN_IF_ERROR(ReadValue(part, record));
   ReadKey(record, topic);
   ReadHeaders(record);
   return &envelope_;
@@ -150,22 +150,26 @@ absl::StatusOr<SharedFields> EnvelopeReader::ParseSchema(std::string_view schema
   JsonReader reader;
   const absl::StatusOr<JsonValue> root = reader.Parse(schema);
   if (!root.ok()) return NotAnEnvelope("its schema is not JSON");
-  JsonValue row = *root;
-  if (!is_key) {
-    const JsonValue fields = (*root)["fields"];
-    row = JsonValue();
-    for (auto it = fields.begin(); it != fields.end(); ++it) {
-      if ((*it)["field"].text() == "after") row = *it;
-    }
+  JsonValue after;
+  bool is_envelope = false;
+  const JsonValue members = (*root)["fields"];
+  for (auto it = members.begin(); !is_key && it != members.end(); ++it) {
+    if ((*it)["field"].text() == "after") after = *it;
+    is_envelope |= (*it)["type"].text() == "struct" &&
+                   ((*it)["field"].text() == "source" || (*it)["field"].text() == "after");
   }
+  const JsonValue row = is_envelope ? after : *root;
   if (!row["fields"].is_array()) return SharedFields();
   ASSIGN_OR_RETURN(Fields fields, FieldsOfSchema(row));
+  if (!is_key && !is_envelope)
+    std::erase_if(fields, [](const Field& field) { return IsAddedField(field.name); });
   return std::make_shared<const Fields>(std::move(fields));
 }
 
-absl::Status EnvelopeReader::ReadValue(const Part& part) {
+absl::Status EnvelopeReader::ReadValue(const Part& part, const ConsumedRecord& record) {
   const absl::StatusOr<JsonValue> root = ParseCopy(value_reader_, part.payload, value_copy_);
   if (!root.ok()) return NotAnEnvelope(Message(root.status()));
+  if (root->is_null()) return ReadRow(*root, record);
   if (!root->is_object()) return NotAnEnvelope("not an object");
   const Slices slices{.original = part.payload, .copy = value_copy_.data()};
   JsonValue source;
@@ -193,6 +197,9 @@ absl::Status EnvelopeReader::ReadValue(const Part& part) {
       }
     }
   }
+  const bool is_enveloped = envelope_.op != 0 &&
+                            (envelope_.before.is_object() || envelope_.after.is_object());
+  if (!source.is_object() && !is_enveloped) return ReadRow(*root, record);
   if (std::string_view("rcudtm").find(envelope_.op) == std::string_view::npos ||
       envelope_.op == 0) {
     return NotAnEnvelope("no op");
@@ -202,6 +209,24 @@ absl::Status EnvelopeReader::ReadValue(const Part& part) {
   const bool needs_after = envelope_.op == 'r' || envelope_.op == 'c' || envelope_.op == 'u';
   if (needs_after && !envelope_.after.is_object()) return NotAnEnvelope("no after");
   if (envelope_.op == 'd' && !envelope_.before.is_object()) return NotAnEnvelope("no before");
+  return absl::OkStatus();
+}
+
+absl::Status EnvelopeReader::ReadRow(JsonValue row, const ConsumedRecord& record) {
+  ASSIGN_OR_RETURN(unwrapped_, ReadUnwrapped(row, record.headers));
+  envelope_.is_unwrapped = true;
+  envelope_.before = envelope_.after = JsonValue();  // Columns may have these names.
+  envelope_.before_json = envelope_.after_json = {};
+  envelope_.op = unwrapped_.op;
+  envelope_.schema = unwrapped_.schema;
+  envelope_.table = unwrapped_.table;
+  envelope_.source_lsn = unwrapped_.lsn;
+  envelope_.source_ts_us = unwrapped_.source_ts_us;
+  envelope_.source_json = unwrapped_.source;
+  const bool is_delete = unwrapped_.op == 'd';
+  (is_delete ? envelope_.before_json : envelope_.after_json) = unwrapped_.row;
+  ASSIGN_OR_RETURN((is_delete ? envelope_.before : envelope_.after),
+                   row_reader_.Parse(unwrapped_.row));
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
 // Reads a record of Kafka as a Debezium envelope: ours and the real one's, both versions, schemas
-// on or off.
+// on or off; also a row that was taken out of its envelope with what is needed (unwrapped.h).
 //
 // The schema block is four fifths of a record's bytes and the same in all of a topic: it is
 // recognised by comparing with the prefix remembered, and parsed only when it is new. Only the
@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "apply/field_type.h"
+#include "apply/unwrapped.h"
 #include "base/json.h"
 #include "change/record.h"
 
@@ -34,6 +35,7 @@ struct Envelope {
   std::string_view source_lsn;  // Digits; empty in records that have none.
   bool has_old_key = false;     // The `c` of a key change.
   bool has_new_key = false;     // The `d` of a key change.
+  bool is_unwrapped = false;    // Its JSON texts too hold until the reader's next Read only.
 
   JsonValue before;
   JsonValue after;
@@ -87,7 +89,8 @@ class EnvelopeReader {
   absl::StatusOr<Part> SplitSchema(std::string_view bytes, std::vector<Learned>& learned,
                                    bool is_key);
   absl::StatusOr<SharedFields> ParseSchema(std::string_view schema, bool is_key);
-  absl::Status ReadValue(const Part& part);
+  absl::Status ReadValue(const Part& part, const ConsumedRecord& record);
+  absl::Status ReadRow(JsonValue row, const ConsumedRecord& record);
   absl::Status ReadSource(JsonValue source);
   void ReadKey(const ConsumedRecord& record, Topic& topic);
   void ReadHeaders(const ConsumedRecord& record);
@@ -100,6 +103,8 @@ class EnvelopeReader {
   JsonReader key_reader_;
   std::string value_copy_;
   std::string key_copy_;
+  UnwrappedRow unwrapped_;
+  JsonReader row_reader_;
   Envelope envelope_;
 };
 

@@ -44,6 +44,10 @@ void RawEvents::Add(const ConsumedRecord& record, const Envelope& envelope, uint
           .source = envelope.source_json,
           .topic = record.topic,
           .record = index};
+  if (envelope.is_unwrapped) {
+    for (std::string_view* json : {&row.before, &row.after, &row.source})
+      *json = texts_.Copy(*json);
+  }
   row.place = texts_.Copy(Cat(record.partition, '\t', record.offset));
   scratch_.clear();
   AppendUtcTimestamp(envelope.source_ts_us, scratch_);

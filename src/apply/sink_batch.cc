@@ -30,8 +30,8 @@ absl::StatusOr<Sink::State::Selection> Sink::State::Select(Batch batch, BatchRes
     }
     result.bytes +=
         static_cast<int64_t>(record.key.value_or("").size() + record.value.value_or("").size());
-    if (!record.value || *record.value == "null") {
-      ++result.tombstones;  // A record with a schema but without a value prints as the text null.
+    if (!record.value) {
+      ++result.tombstones;
     } else {
       selection.records.push_back(index);
     }
