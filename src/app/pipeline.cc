@@ -16,6 +16,7 @@
 #include "admin/status_board.h"
 #include "app/capture.h"
 #include "app/exit_code.h"
+#include "app/lossy_modes.h"
 #include "app/sink_worker.h"
 #include "app/stage_options.h"
 #include "app/supervise.h"
@@ -105,6 +106,9 @@ absl::Status RunPipeline(const Config& config, Stages stages) {
                      "there is nothing to run: give [lake] or [target] a connection");
   }
   for (const std::string& notice : config.notices) log::Info(notice);
+  if (!sinks.empty()) {
+    for (const std::string& loss : LossyModes(config)) log::Warn(loss);
+  }
 
   const admin::PipelineView view = MakePipelineView(config);
   // Signals and HTTP live on this thread; the stages have their own.

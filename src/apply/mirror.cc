@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "apply/lossy_columns.h"
 #include "apply/raw_events.h"
 #include "apply/table_fault.h"
 #include "apply/table_name.h"
@@ -221,6 +222,10 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
     ASSIGN_OR_RETURN(const auto remarks,
                      RemarksOnRole(connection_, options_.kind, role_, name));
     for (const std::string& remark : remarks) log::Warn(SinkName(options_.kind), ": ", remark);
+  }
+  if (const std::string lost = LossyColumns(row, *shape); is_new && !lost.empty()) {
+    log::Warn(SinkName(options_.kind), ": records of ", source.schema, ".", source.table,
+              " cannot say all that its columns hold: ", lost);
   }
   auto table = std::make_unique<Table>(*std::move(shape));
   table->source = source;

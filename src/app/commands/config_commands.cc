@@ -3,6 +3,7 @@
 #include <array>
 
 #include "app/capture_options.h"
+#include "app/lossy_modes.h"
 #include "app/option_table.h"
 #include "app/public_settings.h"
 #include "base/json.h"
@@ -78,6 +79,7 @@ void PrintJson(const Config& config, Console& console) {
   json.EndArray();
   json.Key("notices").BeginArray();
   for (const std::string& notice : config.notices) json.String(notice);
+  for (const std::string& loss : LossyModes(config)) json.String(loss);
   json.EndArray();
   json.Key("complete_for").BeginArray();
   for (const StageName& stage : kStages) {
@@ -93,6 +95,7 @@ void PrintText(const Config& config, Console& console) {
     table.Add({name, value, OriginOf(config, name)});
   console.out << table.ToString() << '\n';
   for (const std::string& notice : config.notices) console.out << "Note: " << notice << '\n';
+  for (const std::string& loss : LossyModes(config)) console.out << "Note: " << loss << '\n';
   for (const StageName& stage : kStages) {
     const absl::Status status = CheckComplete(config, stage.stages);
     console.out << Cat("walrelay ", stage.command, ": ", status.ok() ? "complete" : Message(status),

@@ -1,0 +1,16 @@
+// Columns whose records cannot say all that the column can hold, as handling modes of the connector
+// make it. Pure. Source: FORMAT.md §4; OPTIONS.md "decimal.handling.mode" and its neighbours.
+#pragma once
+
+#include <string>
+
+#include "apply/field_type.h"
+#include "apply/mirror_table.h"
+
+namespace walrelay::apply {
+
+// "amount (numeric as a double: decimal.handling.mode), …"; empty: none. `row` is what the records'
+// schema says.
+std::string LossyColumns(const Fields& row, const MirrorTable& table);
+
+}  // namespace walrelay::apply
