@@ -64,7 +64,7 @@ absl::Status Capture::Run() {
                           .board = board_,
                           .metrics = metrics_,
                           .counters = counters_,
-                          .has_fenced = has_fenced_});
+                          .memory = memory_});
   return session.NameTable(session.Leave(RunSession(session)));
 }
 

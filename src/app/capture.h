@@ -15,6 +15,7 @@
 #include "admin/metrics.h"
 #include "admin/status_board.h"
 #include "app/capture_settings.h"
+#include "app/position_memory.h"
 #include "app/stop.h"
 #include "base/status.h"
 
@@ -39,7 +40,7 @@ class Capture {
   admin::Metrics& metrics_;
   admin::CaptureCounters counters_;
   bool streamed_before_ = false;
-  bool has_fenced_ = false;
+  PositionMemory memory_;
 };
 
 }  // namespace walrelay::app

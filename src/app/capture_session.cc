@@ -57,7 +57,7 @@ absl::Status CaptureSession::Connect() {
                                            .accept_mismatch = settings.accept_topic_mismatch,
                                            .clock_topic =
                                                envelope::HeartbeatTopic(*settings.envelope)},
-                                          shared_.counters));
+                                          shared_.memory, shared_.counters));
   tables_ = std::make_unique<TableRegistry>(*catalog_, settings.source, settings.envelope,
                                             shared_.counters);
   encoder_ = std::make_unique<envelope::Encoder>(settings.envelope);
@@ -141,7 +141,7 @@ absl::Status CaptureSession::Pause(std::chrono::milliseconds pause) {
 // would have the two take turns for ever. One that was frozen or cut off loses its slot by
 // wal_sender_timeout; one that was killed, at once.
 absl::Status CaptureSession::FenceWhenSlotIsFree() {
-  ASSIGN_OR_RETURN(const bool needed, link_->NeedsFence(shared_.has_fenced));
+  ASSIGN_OR_RETURN(const bool needed, link_->NeedsFence());
   if (!needed) return absl::OkStatus();
   const std::string& name = shared_.settings.source.slot;
   for (const SteadyTime give_up = Clock::now() + kSlotLimit;;) {
@@ -153,9 +153,9 @@ absl::Status CaptureSession::FenceWhenSlotIsFree() {
     shared_.board.Set("capture", admin::State::kWaiting, Message(busy));
     RETURN_IF_ERROR(loop_.Wait({}, Clock::now() + kSlotLookEvery));
   }
-  RETURN_IF_ERROR(link_->NeedsFence(shared_.has_fenced).status());  // While it waited.
+  RETURN_IF_ERROR(link_->NeedsFence().status());  // While it waited.
   RETURN_IF_ERROR(link_->Fence());
-  shared_.has_fenced = true;
+  shared_.memory.has_fenced = true;
   // The server's WAL has grown while others had the slot, and so may have the position.
   auto identity = stream_->IdentifySystem();
   if (!identity.ok()) return SourceError(identity.status(), ExitCode::kSourceUnsuitable);
@@ -195,7 +195,7 @@ absl::StatusOr<StartDecision> CaptureSession::Decide() {
       facts.timeline_history.push_back({line.timeline, line.switch_lsn});
   }
   ASSIGN_OR_RETURN(facts.partition_counts, link_->topics().List());
-  if (!facts.position && !facts.slot) {
+  if (!facts.position) {
     ASSIGN_OR_RETURN(facts.topics_with_records, TopicsWithRecords(facts.partition_counts));
   }
   facts.exactly_once = settings.exactly_once;
@@ -404,8 +404,8 @@ absl::Status CaptureSession::Leave(absl::Status status) {
   if (!link_) return status;
   link_->Leave();
   const bool permanent = !status.ok() && !absl::IsCancelled(status) && !IsTransient(status);
-  if (!permanent || !shared_.has_fenced) return status;
-  const absl::Status asked = link_->NeedsFence(shared_.has_fenced).status();
+  if (!permanent || !shared_.memory.has_fenced) return status;
+  const absl::Status asked = link_->NeedsFence().status();
   return ExitCodeOf(asked) == ExitCode::kFenced ? asked : status;
 }
 

@@ -34,7 +34,7 @@ struct CaptureShared {
   admin::StatusBoard& board;
   admin::Metrics& metrics;
   admin::CaptureCounters& counters;
-  bool& has_fenced;  // A session has taken over the pipeline from the processes before.
+  PositionMemory& memory;
 };
 
 class CaptureSession {

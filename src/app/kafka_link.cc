@@ -41,8 +41,9 @@ std::string TransactionalId(const std::string& slot) { return Cat("walrelay-", s
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<KafkaLink>> KafkaLink::Open(KafkaLinkOptions options,
+                                                           PositionMemory& memory,
                                                            admin::CaptureCounters& counters) {
-  std::unique_ptr<KafkaLink> link(new KafkaLink(std::move(options), counters));
+  std::unique_ptr<KafkaLink> link(new KafkaLink(std::move(options), memory, counters));
   ASSIGN_OR_RETURN(link->topics_, kafka::Topics::Open(link->options_.client));
   const KafkaLinkOptions& own = link->options_;
   CHECK(own.exactly_once || !own.transactional);
@@ -71,11 +72,13 @@ absl::Status KafkaLink::Door::Read(const TopicPartition& partition, kafka::Offse
   return reader->Read({{partition, range}}, on_record);
 }
 
-absl::StatusOr<bool> KafkaLink::NeedsFence(bool was_ours) {
+absl::StatusOr<bool> KafkaLink::NeedsFence() {
   // What can be seen at once: what is open was left by a process that Fence() ends.
   ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
   ASSIGN_OR_RETURN(const auto seen, kafka::ReadPosition(*reader, options_.slot, kReadLimit));
-  if (was_ours && options_.transactional && seen && seen->position.writer != options_.run_id) {
+  const bool is_new = seen && memory_.Knows(seen);
+  if (memory_.has_fenced && options_.transactional && is_new &&
+      seen->position.writer != options_.run_id) {
     return ExitError(
         ExitCode::kFenced,
         Cat("another process (run ", seen->position.writer, ") has taken over slot ", options_.slot,
@@ -123,6 +126,7 @@ absl::StatusOr<std::optional<kafka::StoredPosition>> KafkaLink::ReadStored() {
 
 absl::StatusOr<std::optional<PositionRecord>> KafkaLink::ReadPosition() {
   ASSIGN_OR_RETURN(auto stored, ReadStored());
+  RETURN_IF_ERROR(memory_.Check(stored, Clock::now()));
   stored_ = stored ? std::optional(std::move(stored->position)) : std::nullopt;
   return stored_;
 }
@@ -147,6 +151,7 @@ absl::Status KafkaLink::Claim() {
   ASSIGN_OR_RETURN(const auto chosen, ReadStored());
   if (!chosen || chosen->offset != last_position_offset_) return moved;
   base_.claimed = true;
+  RememberPosition();
   return absl::OkStatus();
 }
 
@@ -311,6 +316,14 @@ void KafkaLink::PositionDurable() {
   CHECK(written_ >= confirmed_);
   confirmed_ = written_;
   ++counters_.positions_written;
+  if (base_.claimed) RememberPosition();
+}
+
+void KafkaLink::RememberPosition() {
+  memory_.Durable({.slot = options_.slot,
+                   .generation = base_.generation,
+                   .offset = last_position_offset_,
+                   .end_lsn = confirmed_});
 }
 
 absl::Status KafkaLink::SendPosition() {

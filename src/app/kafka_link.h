@@ -29,6 +29,7 @@
 #include "admin/counters.h"
 #include "app/exactly_once.h"
 #include "app/kafka_transaction.h"
+#include "app/position_memory.h"
 #include "app/start_decision.h"
 #include "app/topic_rules.h"
 #include "base/clock.h"
@@ -75,19 +76,20 @@ struct StoredRecord {
 
 class KafkaLink {
  public:
-  // Connects to nothing yet. `counters` outlives the link.
+  // Connects to nothing yet. `memory` and `counters` outlive the link.
   static absl::StatusOr<std::unique_ptr<KafkaLink>> Open(KafkaLinkOptions options,
+                                                         PositionMemory& memory,
                                                          admin::CaptureCounters& counters);
 
   // With Kafka transactions, now or in the last run: whether an earlier process may still write, so
-  // that Fence() must be called when the slot is free. `was_ours`: an earlier session of this
-  // process has fenced; then it fails with ExitCode::kFenced where another process has done so
-  // since. Blocks, bounded.
-  absl::StatusOr<bool> NeedsFence(bool was_ours);
+  // that Fence() must be called when the slot is free. Where an earlier session of this process has
+  // fenced it fails with ExitCode::kFenced if another process has done so since. Blocks, bounded.
+  absl::StatusOr<bool> NeedsFence();
   // Ends what an earlier process has left open, and sees to it that Kafka refuses what it still
   // sends; the position says so at once. Blocks, bounded.
   absl::Status Fence();
-  // What earlier runs left. Each blocks, bounded. A malformed position is DataLoss.
+  // What earlier runs left. Each blocks, bounded. A malformed position is DataLoss; one that says
+  // less than what this process has written: see PositionMemory.
   absl::StatusOr<std::optional<PositionRecord>> ReadPosition();
   absl::StatusOr<std::optional<StoredRecord>> ReadConnectRecord();
   // What the partitions of a position hold now; nothing unless exactly_once. Blocks, bounded.
@@ -202,8 +204,8 @@ class KafkaLink {
     int64_t micros;
   };
 
-  KafkaLink(KafkaLinkOptions options, admin::CaptureCounters& counters)
-      : options_(std::move(options)), counters_(counters), door_(*this) {}
+  KafkaLink(KafkaLinkOptions options, PositionMemory& memory, admin::CaptureCounters& counters)
+      : options_(std::move(options)), memory_(memory), counters_(counters), door_(*this) {}
   absl::StatusOr<kafka::LogReader*> Reader();
   absl::StatusOr<std::optional<kafka::StoredPosition>> ReadStored();
   absl::StatusOr<kafka::LogEnds> Ends(const std::string& topic);
@@ -220,12 +222,14 @@ class KafkaLink {
   absl::Status AdvanceTransaction();
   absl::Status CommitNow(SteadyTime deadline);
   void PositionDurable();
+  void RememberPosition();
   absl::Status WaitWhile(const bool& in_flight, std::string_view what);
   PositionRecord CurrentPosition() const;
   void OnDelivery(const kafka::Delivery& delivery);
   void PassCommits();
 
   KafkaLinkOptions options_;
+  PositionMemory& memory_;
   admin::CaptureCounters& counters_;
   std::unique_ptr<kafka::LogReader> reader_;
   std::unique_ptr<kafka::Topics> topics_;

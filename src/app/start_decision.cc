@@ -131,8 +131,15 @@ StartDecision SlotWithoutPosition(const StartFacts& facts) {
   }
   if (facts.connect && !facts.connect->snapshot_unfinished && facts.mode != SnapshotMode::kAlways)
     return TakeOver(facts);
-  if (facts.mode == SnapshotMode::kNoData)
-    return {StreamFrom{.from = slot.confirmed_flush, .adopt = true}, ""};
+  if (facts.mode == SnapshotMode::kNoData) {
+    std::string note = Cat("slot ", facts.slot_name,
+                           " exists and nobody has a position for it: streaming from ",
+                           slot.confirmed_flush);
+    if (!facts.topics_with_records.empty())
+      note += Cat("; changes behind it that topic ", facts.topics_with_records.front(),
+                  " already holds come twice");
+    return {StreamFrom{.from = slot.confirmed_flush, .adopt = true}, std::move(note)};
+  }
   return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
           Cat("slot ", facts.slot_name,
               " exists and nobody has a position for it: snapshot, then streaming from ",

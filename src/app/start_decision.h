@@ -66,7 +66,7 @@ struct StartFacts {
   std::optional<PositionRecord> position;
   std::optional<ConnectFacts> connect;
   std::string options_hash;                         // Of the options in force now.
-  std::vector<std::string> topics_with_records;     // Topics of this pipeline that are not empty.
+  std::vector<std::string> topics_with_records;     // Of this pipeline; where there is no position.
   std::map<std::string, int32_t> partition_counts;  // Of the topics that exist.
   bool trust_slot = false;                          // offset.mismatch.strategy.
   bool exactly_once = false;                        // pipeline.delivery.

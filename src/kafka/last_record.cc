@@ -47,6 +47,8 @@ absl::StatusOr<std::vector<OwnedRecord>> ReadRecent(LogReader& reader, std::stri
   const Deadline deadline(limit);
   ASSIGN_OR_RETURN(auto ranges, reader.Ranges(topic, limit));
   std::vector<OwnedRecord> recent;
+  if ((ranges ? ranges->size() : 0) < ends.size())
+    return absl::UnavailableError(Cat("Kafka does not show ", topic, ", which was there just now"));
   if (!ranges) return recent;
 
   Ranges unread;

@@ -320,6 +320,15 @@ TEST(DecideStart, SaysWhatIsAtStakeAndWhatToDo) {
   EXPECT_THAT(message, HasSubstr("snapshot.mode=when_needed"));
 }
 
+TEST(DecideStart, SaysThatNobodyHasAPositionAndWhatComesTwice) {
+  StartFacts facts = Healthy();
+  facts.position.reset();
+  facts.mode = SnapshotMode::kNoData;
+  EXPECT_THAT(DecideStart(facts).note, HasSubstr("nobody has a position for it"));
+  facts.topics_with_records = {"cdc.public.t"};
+  EXPECT_THAT(DecideStart(facts).note, HasSubstr("topic cdc.public.t already holds come twice"));
+}
+
 TEST(DecideStart, NotesChangedPartitionCountsAndOptions) {
   StartFacts facts = Healthy();
   facts.position->topics["cdc.public.t"] = {.next = {5}};

@@ -87,17 +87,19 @@ absl::Status WriteFile(const std::string& path, std::string_view bytes) {
 }
 
 absl::StatusOr<std::unique_ptr<KafkaLink>> OpenOffsetLink(const Config& config,
+                                                          PositionMemory& memory,
                                                           admin::CaptureCounters& counters) {
   if (config.pipeline.offset_storage_topic.empty()) {
     return absl::InvalidArgumentError(
         "pipeline.offset.storage.topic is empty: there is no place for Debezium's offset");
   }
-  return OpenPositionLink(config, counters);
+  return OpenPositionLink(config, memory, counters);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<KafkaLink>> OpenPositionLink(const Config& config,
+                                                            PositionMemory& memory,
                                                             admin::CaptureCounters& counters) {
   ASSIGN_OR_RETURN(CaptureSettings settings, MakeCaptureSettings(config));
   auto link = KafkaLink::Open({.client = settings.kafka,
@@ -107,7 +109,7 @@ absl::StatusOr<std::unique_ptr<KafkaLink>> OpenPositionLink(const Config& config
                                .connect_key = OffsetKey(config),
                                .options_hash = settings.options_hash,
                                .exactly_once = settings.exactly_once},
-                              counters);
+                              memory, counters);
   if (!link.ok()) return KafkaError(link.status());
   return link;
 }
@@ -115,7 +117,8 @@ absl::StatusOr<std::unique_ptr<KafkaLink>> OpenPositionLink(const Config& config
 absl::Status ExportPositionCommand(const Config& config, Console& console, const std::string& file,
                                    const Consent& consent) {
   admin::CaptureCounters counters;
-  ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, counters));
+  PositionMemory memory;
+  ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, memory, counters));
   const auto record = link->ReadConnectRecord();
   if (!record.ok()) return KafkaError(record.status());
   if (!*record) {
@@ -174,7 +177,8 @@ absl::Status ImportPositionCommand(const Config& config, Console& console, const
                      ". The next start goes on from there, whatever our own position says.")));
   if (!proceed) return absl::OkStatus();
   admin::CaptureCounters counters;
-  ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, counters));
+  PositionMemory memory;
+  ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, memory, counters));
   if (auto status = link->WriteConnectRecordNow(*value); !status.ok())
     return KafkaError(std::move(status));
   console.out << Cat("Imported the offset of ", file, "\n");

@@ -17,8 +17,9 @@
 
 namespace walrelay::app {
 
-// The door to position and offset records. `counters` outlives it.
+// The door to position and offset records. `memory` and `counters` outlive it.
 absl::StatusOr<std::unique_ptr<KafkaLink>> OpenPositionLink(const Config& config,
+                                                            PositionMemory& memory,
                                                             admin::CaptureCounters& counters);
 
 // With a file: Debezium Server's form. Without: Connect's, to `console.out`.

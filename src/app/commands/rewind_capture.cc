@@ -62,7 +62,8 @@ absl::Status RewindCaptureCommand(const Config& config, Console& console, const 
   const auto server = wal::CurrentLsn(source);
   if (!server.ok()) return SourceError(server.status(), ExitCode::kUnknown);
   admin::CaptureCounters counters;
-  ASSIGN_OR_RETURN(const auto link, OpenPositionLink(config, counters));
+  PositionMemory memory;
+  ASSIGN_OR_RETURN(const auto link, OpenPositionLink(config, memory, counters));
   const auto stored = link->ReadPosition();
   if (!stored.ok()) return KafkaError(stored.status());
   if (!*stored || (*stored)->phase != PositionPhase::kStreaming) {
