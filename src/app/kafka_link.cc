@@ -343,7 +343,8 @@ absl::Status KafkaLink::SendPosition() {
 }
 
 absl::Status KafkaLink::WritePosition() {
-  if (position_in_flight_ || reachable() == written_) return absl::OkStatus();
+  const bool says_it_all = reachable() == written_ && recorded_connect_offset_ == connect_offset_;
+  if (position_in_flight_ || says_it_all) return absl::OkStatus();
   if (!transaction_) return SendPosition();
   RETURN_IF_ERROR(JoinTransaction());
   transaction_->End();

@@ -104,6 +104,23 @@ def test_the_last_position_names_debeziums_last_record(stream):
     assert position(stream)["connect_offset"] == max(written)
 
 
+def test_a_position_names_debeziums_last_record_while_nothing_comes(stream):
+    """Killed on an idle source: the next start must not take that record for one of Debezium's."""
+    stream.pipeline_options["offset.flush.interval.ms"] = 2000  # Behind the position that covers the row.
+    stream.start("produce")
+    stream.wait_streaming()
+    insert(stream, 1)
+
+    def written():
+        return [m.offset() for messages in read_topics(topics(OFFSETS)).values() for m in messages if stream.name.encode() in m.key()]
+    first = wait_until("Debezium's record", written)
+    wait_until("the position names it", lambda: position(stream)["connect_offset"] == first[-1], every=0.2)
+    assert written() == first, "not by the idle position, which writes another one"
+    stream.kill()
+    goes_on_once(stream, 1)
+    assert "last read by Debezium" not in stream.log()
+
+
 def goes_on_once(pipeline, seq, table="events"):
     """It starts, takes one more row, and holds each row once."""
     pipeline.start("produce")
