@@ -62,6 +62,9 @@ struct KafkaLinkOptions {
   std::string clock_topic{};
 };
 
+// One for each pipeline, the same for each of its processes: who has it last fences the others.
+inline std::string TransactionalId(const std::string& slot) { return Cat("walrelay-", slot); }
+
 // Whose records stand behind the position.
 enum class Earlier {
   kOurs,     // The stream's from the position on: they will come again.
@@ -199,6 +202,8 @@ class KafkaLink {
    private:
     KafkaLink& link_;
   };
+  // Tickets with this bit are not the watermark's: position and offset records.
+  static constexpr uint64_t kInternal = uint64_t{1} << 63;
   struct OpenCommit {
     Lsn end_lsn;
     int64_t micros;
@@ -206,6 +211,8 @@ class KafkaLink {
 
   KafkaLink(KafkaLinkOptions options, PositionMemory& memory, admin::CaptureCounters& counters)
       : options_(std::move(options)), memory_(memory), counters_(counters), door_(*this) {}
+  // Adds the exit code to a failure of the producer.
+  static absl::Status Explain(const absl::Status& status);
   absl::StatusOr<kafka::LogReader*> Reader();
   absl::StatusOr<std::optional<kafka::StoredPosition>> ReadStored();
   absl::StatusOr<kafka::LogEnds> Ends(const std::string& topic);
