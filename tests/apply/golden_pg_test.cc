@@ -32,8 +32,23 @@ std::vector<std::string> Cases() {
   const char* given = std::getenv("WALRELAY_TEST_CASES");
   std::istringstream names(given != nullptr ? given
                                             : "shop types times arrays keys primary-key-change "
-                                              "replica-identity truncate user-types toast-default");
+                                              "replica-identity truncate user-types toast-default "
+                                              "toast-full domains money-required defaults-modes "
+                                              "types-string-base64 types-double-hex-map "
+                                              "arrays-modes times-adaptive-microseconds "
+                                              "times-microseconds-3.6 times-isostring-3.6 "
+                                              "times-nanoseconds-3.6");
   return {std::istream_iterator<std::string>(names), {}};
+}
+
+// Schema blocks do not say how bytes are written as text.
+SchemalessFormat FormatOf(const std::filesystem::path& folder) {
+  std::ifstream in(folder / "connector.json");
+  const std::string connector{std::istreambuf_iterator<char>(in), {}};
+  SchemalessFormat format;
+  if (connector.find(R"("binary.handling.mode":"hex")") != std::string::npos)
+    format.binary = SchemalessFormat::Binary::kHex;
+  return format;
 }
 
 // psql, since cases use its commands.
@@ -171,6 +186,7 @@ TEST_P(Golden, EndsWithEqualValuesOnBothSides) {
   SinkOptions options;
   options.connection = target->options();
   options.pipeline = "golden";
+  options.schemaless = FormatOf(folder);
   if (exact) {
     options.source_table = [&](const std::string& schema, const std::string& table) {
       return ReadSourceTable(source->connection(), schema, table);
@@ -232,6 +248,7 @@ std::vector<std::tuple<std::string, std::string, bool>> Runs() {
   std::vector<std::tuple<std::string, std::string, bool>> runs;
   for (const std::string& name : Cases()) {
     for (const char* version : {"2.5.0.Final", "3.6.1.Final"}) {
+      if (!std::filesystem::exists(Goldens() / name / Cat(version, ".jsonl"))) continue;
       runs.emplace_back(name, version, true);
       if (name == "shop") runs.emplace_back(name, version, false);
     }
