@@ -46,9 +46,10 @@ absl::Status KafkaLink::Fence() {
     return Explain(former->transactions()->Init(kFenceLimit));
   }
   RETURN_IF_ERROR(Explain(producer_->transactions()->Init(kFenceLimit)));
+  // A broker that was just started may not know its topics yet: nothing would be read from it.
+  RETURN_IF_ERROR(EnsurePositionsTopic());
   RETURN_IF_ERROR(ReadPosition().status());
   if (!stored_) return absl::OkStatus();
-  RETURN_IF_ERROR(EnsurePositionsTopic());
   // Who is fenced asks the position who it was.
   PositionRecord taken = *stored_;
   ++taken.generation;
