@@ -80,7 +80,7 @@ TEST_P(SchemaVersionsTest, IsRolledBackWithItsBatch) {
       "CREATE FUNCTION walrelay.refuse() RETURNS trigger LANGUAGE plpgsql AS "
       "$$BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END$$; "
       "CREATE TRIGGER refuse BEFORE INSERT ON cdc_raw.cdc_events FOR EACH STATEMENT EXECUTE "
-      "FUNCTION walrelay.refuse()");
+      "FUNCTION walrelay.refuse(); ALTER TABLE cdc_raw.cdc_events ENABLE ALWAYS TRIGGER refuse");
   InsertSome(0);
   applied = 0;
   EXPECT_EQ(Apply(*sink).status().code(), absl::StatusCode::kAborted);
