@@ -54,6 +54,21 @@ CREATE TABLE IF NOT EXISTS walrelay.parked_tables (
   PRIMARY KEY (pipeline, sink, topic)
 );
 
+-- The newest schema of each source table that its mirror has followed: a change of it is seen by the difference.
+CREATE TABLE IF NOT EXISTS walrelay.known_schemas (
+  pipeline      text        NOT NULL,
+  sink          text        NOT NULL,
+  source_table  text        NOT NULL,
+  lsn           bigint      NOT NULL,
+  is_snapshot   boolean     NOT NULL,
+  column_names  text[]      NOT NULL,
+  column_types  text[]      NOT NULL,
+  record_key    text[]      NOT NULL,
+  dropped_names text[]      NOT NULL,
+  updated_at    timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, source_table)
+);
+
 -- Old rows of key changes whose new row has not come yet: values that were not sent are taken from them.
 CREATE TABLE IF NOT EXISTS walrelay.moved_rows (
   pipeline      text        NOT NULL,

@@ -153,6 +153,10 @@ absl::StatusOr<std::optional<SinkSettings>> FillSink(const Merged& merged, Secti
   sink.soft_deletes = reader.Text("deletes") == "soft";
   sink.replication_role = reader.Text("replication.role");
   sink.park_tables = reader.Text("table.mismatch") == "park";
+  for (const Option& option : AllOptions()) {
+    if (option.section == section && option.name.starts_with("schema."))
+      sink.schema[std::string(option.name)] = reader.Enum(option.name);
+  }
   if (section == Section::kLake) {
     sink.raw_payload = reader.Text("raw.payload");
     sink.raw_days = reader.Text("raw.partition") == "day";

@@ -54,6 +54,7 @@ struct SinkSettings {
   std::string replication_role = "replica";  // or origin: whether triggers fire.
   int workers = 1;                        // Threads with a connection and a consumer each.
   bool park_tables = true;                // Off: a table that no longer fits stops the sink.
+  Settings schema = {};                   // All schema.… options: apply, ignore, park or stop.
 };
 
 struct AdminSettings {

@@ -172,6 +172,18 @@ constexpr std::string_view kDeletes =
 constexpr std::string_view kRole =
     "the sessions' session_replication_role, where they may set it; replica: triggers do not fire, "
     "foreign keys are not checked";
+// When a table changes at the source.
+constexpr std::string_view kPolicies = "apply|ignore|park|stop";
+constexpr std::string_view kCreated =
+    "a table that has no copy yet: apply makes it; park: it waits and the others go on";
+constexpr std::string_view kAdded = "a column that the copy lacks: apply adds it";
+constexpr std::string_view kDropped =
+    "a column that records no longer have, which was dropped or renamed: apply drops it here too";
+constexpr std::string_view kWidened =
+    "a type with room for more (integer to bigint, varchar(10) to text): apply alters the copy";
+constexpr std::string_view kRetyped =
+    "any other change of a type: apply casts the values that are here, as the source has done";
+constexpr std::string_view kNullable = "a column that may be NULL now: apply allows it here too";
 constexpr std::string_view kTableFormat = "name of a mirror table; may hold ${schema} and ${table}";
 
 constexpr Option kSinks[] = {
@@ -184,6 +196,12 @@ constexpr Option kSinks[] = {
      kLetters},
     {Section::kLake, "replication.role", kEnum, "replica", '-', kHonoured, "replica|origin", kRole},
     {Section::kLake, "table.mismatch", kEnum, "park", '-', kHonoured, "park|stop", kMismatch},
+    {Section::kLake, "schema.table.created", kEnum, "apply", '-', kHonoured, kPolicies, kCreated},
+    {Section::kLake, "schema.column.added", kEnum, "apply", '-', kHonoured, kPolicies, kAdded},
+    {Section::kLake, "schema.column.dropped", kEnum, "park", '-', kHonoured, kPolicies, kDropped},
+    {Section::kLake, "schema.column.widened", kEnum, "apply", '-', kHonoured, kPolicies, kWidened},
+    {Section::kLake, "schema.column.retyped", kEnum, "park", '-', kHonoured, kPolicies, kRetyped},
+    {Section::kLake, "schema.column.nullable", kEnum, "apply", '-', kHonoured, kPolicies, kNullable},
     {Section::kLake, "raw.payload", kEnum, "jsonb", '-', kHonoured, "jsonb|json|text",
      "type of the JSON columns of cdc_raw.cdc_events when it is created: json costs the server "
      "half, "
@@ -201,6 +219,12 @@ constexpr Option kSinks[] = {
      kLetters},
     {Section::kTarget, "replication.role", kEnum, "replica", '-', kHonoured, "replica|origin", kRole},
     {Section::kTarget, "table.mismatch", kEnum, "park", '-', kHonoured, "park|stop", kMismatch},
+    {Section::kTarget, "schema.table.created", kEnum, "apply", '-', kHonoured, kPolicies, kCreated},
+    {Section::kTarget, "schema.column.added", kEnum, "apply", '-', kHonoured, kPolicies, kAdded},
+    {Section::kTarget, "schema.column.dropped", kEnum, "park", '-', kHonoured, kPolicies, kDropped},
+    {Section::kTarget, "schema.column.widened", kEnum, "apply", '-', kHonoured, kPolicies, kWidened},
+    {Section::kTarget, "schema.column.retyped", kEnum, "park", '-', kHonoured, kPolicies, kRetyped},
+    {Section::kTarget, "schema.column.nullable", kEnum, "apply", '-', kHonoured, kPolicies, kNullable},
 };
 
 constexpr Option kAround[] = {

@@ -97,6 +97,7 @@ Settings PublicSettings(const Config& config) {
     add(section, "replication.role", sink->replication_role);
     add(section, "table.mismatch", sink->park_tables ? "park" : "stop");
     add(section, "dead.letters.per.minute", std::to_string(sink->dead_letters_per_minute));
+    for (const auto& [name, policy] : sink->schema) add(section, name, policy);
     if (section != Section::kLake) return;
     add(section, "raw.payload", sink->raw_payload);
     add(section, "raw.partition", sink->raw_days ? "day" : "none");

@@ -5,6 +5,7 @@
 #include "app/run_id.h"
 #include "app/source_types.h"
 #include "app/version.h"
+#include "base/check.h"
 #include "envelope/topic_names.h"
 
 namespace walrelay::app {
@@ -82,6 +83,23 @@ apply::SchemalessFormat FormatOf(const envelope::Options& options) {
   return format;
 }
 
+apply::SchemaPolicy PolicyOf(const SinkSettings& sink, const std::string& option) {
+  const auto found = sink.schema.find(option);
+  CHECK(found != sink.schema.end());
+  if (found->second == "apply") return apply::SchemaPolicy::kApply;
+  if (found->second == "ignore") return apply::SchemaPolicy::kIgnore;
+  return found->second == "stop" ? apply::SchemaPolicy::kStop : apply::SchemaPolicy::kPark;
+}
+
+apply::SchemaPolicies PoliciesOf(const SinkSettings& sink) {
+  return {.table_created = PolicyOf(sink, "schema.table.created"),
+          .column_added = PolicyOf(sink, "schema.column.added"),
+          .column_dropped = PolicyOf(sink, "schema.column.dropped"),
+          .column_widened = PolicyOf(sink, "schema.column.widened"),
+          .column_retyped = PolicyOf(sink, "schema.column.retyped"),
+          .column_nullable = PolicyOf(sink, "schema.column.nullable")};
+}
+
 absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind kind,
                                            const SinkSettings& sink,
                                            const envelope::Options& envelope) {
@@ -102,6 +120,7 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
   if (sink.replication_role == "origin")
     options.sink.replication_role = apply::ReplicationRole::kOrigin;
   options.sink.park_tables = sink.park_tables;
+  options.sink.schema = PoliciesOf(sink);
   options.sink.dead_letters_per_minute = sink.dead_letters_per_minute;
   options.sink.raw_days = sink.raw_days;
   options.sink.raw_keep_days = sink.raw_keep_days;

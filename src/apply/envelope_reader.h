@@ -39,6 +39,7 @@ struct Envelope {
 
   JsonValue before;
   JsonValue after;
+  JsonValue row() const { return op == 'd' ? before : after; }
   JsonValue key;  // kMissing when the record has none, or when it is not JSON (StringConverter):
   bool has_unreadable_key = false;
 

@@ -232,6 +232,16 @@ FieldType TypeOfValue(JsonValue value) {
   return {.form = Form::kText};
 }
 
+Fields FieldsOfObject(JsonValue object) {
+  Fields fields;
+  for (auto it = object.begin(); it != object.end(); ++it) {
+    FieldType type = TypeOfValue(*it);
+    type.optional = false;
+    fields.push_back({std::string(it.name()), std::move(type)});
+  }
+  return fields;
+}
+
 std::string PostgresType(const FieldType& type) {
   switch (type.form) {
     case Form::kBool:

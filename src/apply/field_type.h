@@ -105,6 +105,9 @@ FieldType TypeOfColumn(const ColumnType& column, const SchemalessFormat& format)
 // precision, booleans boolean, objects and arrays jsonb, all else (null too) text.
 FieldType TypeOfValue(JsonValue value);
 
+// The members of a row of which nothing but the values is known.
+Fields FieldsOfObject(JsonValue object);
+
 // The column type to create for a field.
 std::string PostgresType(const FieldType& type);
 

@@ -10,25 +10,6 @@
 #include "base/status.h"
 
 namespace walrelay::apply {
-namespace {
-
-// What nothing but the values says.
-Fields FieldsOfObject(JsonValue object) {
-  Fields fields;
-  for (auto it = object.begin(); it != object.end(); ++it) {
-    FieldType type = TypeOfValue(*it);
-    type.optional = false;
-    fields.push_back({std::string(it.name()), std::move(type)});
-  }
-  return fields;
-}
-
-JsonValue RowOf(const Envelope& envelope) {
-  return envelope.op == 'd' ? envelope.before : envelope.after;
-}
-
-}  // namespace
-
 absl::Status Transaction::Begin() {
   if (open_) return absl::OkStatus();
   const std::string begin = defers_constraints_ ? Cat("BEGIN; ", kDeferConstraints) : "BEGIN";
@@ -73,7 +54,8 @@ Mirror::Mirror(pg::Connection& connection, const SinkOptions& options, Placehold
       placeholder_(std::move(placeholder)),
       transaction_(transaction),
       prepared_(prepared),
-      catalog_(connection, options.kind, options.soft_deletes),
+      catalog_(connection, options.kind, options.soft_deletes, options.statement_limit),
+      known_schemas_(connection, options.pipeline, std::string(SinkName(options.kind))),
       incomplete_rows_(connection, options.pipeline, SinkName(options.kind)),
       values_(options.schemaless) {}
 
@@ -85,6 +67,8 @@ absl::Status Mirror::Add(const Envelope& envelope, uint32_t record) {
 absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
   ASSIGN_OR_RETURN(Table * table, Find(envelope));
   if (table == nullptr) return absl::OkStatus();
+  if (envelope.op != 't' && HasNewSchema(*table, envelope))
+    RETURN_IF_ERROR(FollowSchema(*table, envelope));
   if (!table->is_changed) {
     table->is_changed = true;
     changed_.push_back(table);
@@ -94,7 +78,6 @@ absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
     table->truncated_us = envelope.source_ts_us;
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(CheckKey(*table, envelope));
   texts_.Clear();
   const bool is_delete = envelope.op == 'd';
   const bool has_key_object =
@@ -104,7 +87,7 @@ absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
     // Only an update can leave out what it did not change, and the `c` that a key change makes of
     // one.
     const bool may_be_unsent = envelope.op == 'u' || envelope.has_old_key;
-    RETURN_IF_ERROR(ReadRow(*table, table->row, RowOf(envelope), envelope.row_fields,
+    RETURN_IF_ERROR(ReadRow(*table, table->row, envelope.row(), envelope.row_fields,
                             may_be_unsent ? &placeholder_ : nullptr));
   }
   bool lacks_key = false;
@@ -146,10 +129,11 @@ absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
 absl::StatusOr<Mirror::Table*> Mirror::Find(const Envelope& envelope) {
   lookup_.assign(envelope.schema).append(1, '\0').append(envelope.table);
   const auto found = tables_.find(lookup_);
-  if (found != tables_.end() && !(found->second->is_provisional && envelope.op != 't'))
+  if (found != tables_.end() &&
+      (found->second == nullptr || !found->second->is_provisional || envelope.op == 't'))
     return found->second.get();
   ASSIGN_OR_RETURN(std::unique_ptr<Table> table, Open(envelope));
-  if (table == nullptr) return static_cast<Table*>(nullptr);
+  if (table == nullptr && envelope.op == 't') return static_cast<Table*>(nullptr);
   if (found == tables_.end()) return tables_.emplace(lookup_, std::move(table)).first->second.get();
   // The address stays: it may be among those changed.
   table->is_changed = found->second->is_changed;
@@ -187,7 +171,7 @@ absl::Status Mirror::ChooseKey(const Envelope& envelope, const Fields& row,
   return absl::OkStatus();
 }
 
-// Null when there is nothing to do: a truncate of a table that is not there.
+// Null when there is nothing to do: a table that has no copy here.
 absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& envelope) {
   const SourceTableName source{std::string(envelope.schema), std::string(envelope.table)};
   ASSIGN_OR_RETURN(const std::string name, MirrorTableName(options_.target_table_format, source));
@@ -201,7 +185,7 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
   const SourceTable* known = types ? &*types : nullptr;
   const Fields row = is_truncate                      ? Fields()
                      : envelope.row_fields != nullptr ? **envelope.row_fields
-                                                      : FieldsOfObject(RowOf(envelope));
+                                                      : FieldsOfObject(envelope.row());
   RecordKey key;
   if (!is_truncate) RETURN_IF_ERROR(ChooseKey(envelope, row, known, key));
   ASSIGN_OR_RETURN(std::optional<MirrorTable> shape, catalog_.Read(name, key));
@@ -212,9 +196,8 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
     ASSIGN_OR_RETURN(shape, catalog_.Read(name, key));
   }
   if (!shape) {
-    RETURN_IF_ERROR(catalog_.Create(name, row, key, known));
-    log::Info("created table ", MirrorSchemaOf(options_.kind), ".", name, " for ", source.schema,
-              ".", source.table);
+    if (options_.schema.table_created == SchemaPolicy::kIgnore) return nullptr;
+    RETURN_IF_ERROR(MakeTable(envelope, name, row, key, known));
     ASSIGN_OR_RETURN(shape, catalog_.Read(name, key));
     if (!shape) return absl::FailedPreconditionError(Cat("table ", name, " is gone again"));
   }
@@ -242,6 +225,8 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
     table->has_record_key &= place < table->shape.key.size() && column == table->shape.key[place];
   }
   table->has_record_key &= table->record_key.size() == table->shape.key.size();
+  table->in_source = types;
+  ASSIGN_OR_RETURN(table->known, known_schemas_.Read(table->full_name));
   ASSIGN_OR_RETURN(table->has_incomplete, incomplete_rows_.Any(name));
   return table;
 }
@@ -255,32 +240,10 @@ std::optional<SourceTable> Mirror::SourceOf(const SourceTableName& name) const {
   return std::nullopt;
 }
 
-absl::Status Mirror::CheckKey(const Table& table, const Envelope& envelope) const {
-  if (table.has_source_key || envelope.has_unreadable_key) return absl::OkStatus();
-  bool same = envelope.key.size() == table.record_key.size();
-  size_t i = 0;
-  for (auto it = envelope.key.begin(); same && it != envelope.key.end(); ++it, ++i)
-    same = it.name() == table.record_key[i];
-  if (same) return absl::OkStatus();
-  return absl::FailedPreconditionError(Cat(table.what,
-                                           ": the key of its records has changed; rename or drop "
-                                           "the table here, or give it a unique index on ",
-                                           "the new key"));
-}
-
 absl::Status Mirror::ReadRow(Table& table, RowMapping& mapping, JsonValue object,
                              const SharedFields* fields, const Placeholder* placeholder) {
-  if (!mapping.Fits(object, fields, table.version)) {
-    const std::vector<Field> missing =
-        mapping.Make(object, fields, table.shape, table.version, options_.schemaless);
-    if (!missing.empty()) {
-      RETURN_IF_ERROR(AddColumns(table, missing));
-      cells_.resize(table.shape.columns.size());
-      if (!mapping.Make(object, fields, table.shape, table.version, options_.schemaless).empty()) {
-        return absl::FailedPreconditionError(
-            Cat(table.what, ": columns that were added are not there"));
-      }
-    }
+  if (!mapping.Fits(object, fields)) {
+    mapping.Make(object, fields, table.shape, options_.schemaless);
     RETURN_IF_ERROR(CheckUpdatable(table.shape, object));
   }
   return mapping.Read(object, table.shape, placeholder, values_, texts_, cells_);
@@ -305,27 +268,6 @@ absl::Status Mirror::CheckUpdatable(const MirrorTable& table, JsonValue object) 
               column.quoted, " SET GENERATED BY DEFAULT"));
     }
   }
-  return absl::OkStatus();
-}
-
-absl::Status Mirror::AddColumns(Table& table, const std::vector<Field>& missing) {
-  RETURN_IF_ERROR(transaction_.Begin());
-  const std::optional<SourceTable> types = SourceOf(table.source);
-  RETURN_IF_ERROR(catalog_.AddColumns(table.shape, missing, types ? &*types : nullptr));
-  for (const Field& field : missing)
-    log::Info("added column ", field.name, " to ", table.shape.Describe());
-  RecordKey key;
-  for (const uint16_t column : table.shape.key)
-    key.fields.push_back({table.shape.columns[column].name, {}});
-  ASSIGN_OR_RETURN(std::optional<MirrorTable> shape, catalog_.Read(table.shape.name, key));
-  bool same = shape.has_value() && shape->columns.size() >= table.shape.columns.size();
-  for (size_t i = 0; same && i < table.shape.columns.size(); ++i) {
-    same = shape->columns[i].name == table.shape.columns[i].name;
-  }
-  // Cells that were read go by column number.
-  if (!same) return absl::AbortedError(Cat(table.what, " was altered by somebody else meanwhile"));
-  table.shape = *std::move(shape);
-  ++table.version;
   return absl::OkStatus();
 }
 

@@ -1,7 +1,7 @@
 // The mirror of the source's tables: a batch's rows on their way into the tables of one sink.
 //
-// Add() reads rows and makes tables and columns that are missing; Queue() or Write() puts them into
-// the database. Owned by a Sink, on its thread. After an error other than DataLoss of Add() it is
+// Add() reads rows, makes tables that are missing and follows the schema of the source; Queue() or
+// Write() puts them into the database. Owned by a Sink, on its thread. After an error other than DataLoss of Add() it is
 // of no further use. Source: DESIGN.md §6.
 #pragma once
 
@@ -16,6 +16,7 @@
 
 #include "apply/envelope_reader.h"
 #include "apply/incomplete_rows.h"
+#include "apply/known_schemas.h"
 #include "apply/mirror_table.h"
 #include "apply/placeholder.h"
 #include "apply/plan.h"
@@ -69,8 +70,9 @@ class Mirror {
 
   void set_role(const SessionRole& role) { role_ = role; }
 
-  // A row event or truncate. DataLoss: the record's fault; nothing of it was taken. Other errors,
-  // as those of MakePlans(), Queue() and Write(), are marked with the table (table_fault.h).
+  // A row event or truncate. DataLoss: the record's fault; nothing of it was taken. IsWriteFirst():
+  // write what was added before, then add it again. Other errors, as those of MakePlans(), Queue()
+  // and Write(), are marked with the table (table_fault.h).
   absl::Status Add(const Envelope& envelope, uint32_t record);
   // True where what was added before must be written before this: rows that a truncate marks as
   // deleted must be there.
@@ -91,6 +93,10 @@ class Mirror {
   // In the open transaction; large tables by COPY.
   absl::Status Write(RowError failed);
 
+  // A table was parked: when it goes on, the change of its schema that Add() has refused is not
+  // asked about again.
+  absl::Status AcceptRefused(std::string_view source_table);
+
   void Clear();
   // After a rollback: tables and columns that were made are gone again. Reads them anew.
   void Forget();
@@ -100,15 +106,14 @@ class Mirror {
   struct Table {
     SourceTableName source;
     MirrorTable shape;
-    uint64_t version = 1;  // Of the shape.
     RowMapping row;
     RowMapping key;
     TableBatch batch;
     TableBatch::Plan plan;
     std::string full_name;         // Of the source: "public.orders".
     std::string what;              // For errors: "table public.orders".
-    std::string staging;           // Its temporary table.
-    uint64_t staging_version = 0;  // The shape that was made for; 0: none.
+    std::string staging;           // Its temporary table,
+    bool has_staging = false;      // once it was made for this shape.
     CopyChance copy_chance;
     int64_t truncated_us = 0;  // Source time of the batch's last truncate.
     bool is_changed = false;
@@ -117,6 +122,8 @@ class Mirror {
     bool has_source_key = false;          // Its key is the source's replica identity,
     bool has_record_key = true;           // and, or else, that of its records.
     std::vector<std::string> record_key;  // Columns of the records' key when it was opened.
+    std::optional<SourceTable> in_source;  // What the source's catalog said then.
+    std::optional<KnownSchema> known;      // The newest schema that it has followed.
     explicit Table(MirrorTable made)
         : shape(std::move(made)), batch(shape.key, shape.soft_deletes()) {}
   };
@@ -126,11 +133,22 @@ class Mirror {
   absl::StatusOr<std::unique_ptr<Table>> Open(const Envelope& envelope);
   static absl::Status ChooseKey(const Envelope& envelope, const Fields& row,
                                 const SourceTable* source, RecordKey& key);
-  absl::Status CheckKey(const Table& table, const Envelope& envelope) const;
   static absl::Status CheckUpdatable(const MirrorTable& table, JsonValue object);
+  absl::Status MakeTable(const Envelope& envelope, const std::string& name, const Fields& row,
+                         const RecordKey& key, const SourceTable* source);
+  bool HasSameKey(const Table& table, const Envelope& envelope) const;
+  bool HasNewSchema(const Table& table, const Envelope& envelope) const;
+  absl::Status FollowSchema(Table& table, const Envelope& envelope);
+  absl::StatusOr<std::vector<SchemaChange>> FindChanges(const Table& table,
+                                                        const Envelope& envelope,
+                                                        KnownSchema& seen);
+  absl::Status Reopen(Table& table, const Envelope& envelope);
+  absl::Status CheckStillHasKey(const Table& table, const KnownSchema& seen);
+  absl::Status Follow(Table& table, const std::vector<SchemaChange>& changes,
+                      const KnownSchema& seen);
+  absl::Status Remember(Table& table, const KnownSchema& seen);
   absl::Status ReadRow(Table& table, RowMapping& mapping, JsonValue object,
                        const SharedFields* fields, const Placeholder* placeholder);
-  absl::Status AddColumns(Table& table, const std::vector<Field>& missing);
   absl::Status ReadMoves(Table& table);
   absl::Status MoveRows(Table& table);
   struct OldRow {
@@ -174,12 +192,13 @@ class Mirror {
   Transaction& transaction_;
   PreparedStatements& prepared_;
   TableCatalog catalog_;
+  KnownSchemas known_schemas_;
   IncompleteRows incomplete_rows_;
   ValueText values_;
   SessionRole role_;
 
-  std::unordered_map<std::string, std::unique_ptr<Table>>
-      tables_;  // By schema, NUL, table of the source.
+  // By schema, NUL, table of the source. Null: it has no copy here, as the policy says.
+  std::unordered_map<std::string, std::unique_ptr<Table>> tables_;
   struct Taken {
     SourceTableName source;
     size_t number = 0;
@@ -195,6 +214,11 @@ class Mirror {
   size_t bytes_ = 0;
   size_t incomplete_ = 0;
   std::optional<int64_t> incomplete_now_;  // None: to be counted.
+  struct Refused {
+    std::string source_table;
+    KnownSchema schema;
+  };
+  std::optional<Refused> refused_;  // The last change of a schema that waits for somebody.
 };
 
 }  // namespace walrelay::apply

@@ -221,10 +221,10 @@ absl::Status Mirror::WriteAppends(Table& table, RowError failed) {
 }
 
 absl::Status Mirror::PrepareStaging(Table& table) {
-  if (table.staging_version == table.version) return absl::OkStatus();
+  if (table.has_staging) return absl::OkStatus();
   const std::string sql = Cat("DROP TABLE IF EXISTS pg_temp.", table.staging, "; ",
                               CreateStagingSql(table.shape, table.staging));
-  table.staging_version = table.version;
+  table.has_staging = true;
   return Annotate(connection_.Query(sql).status(),
                   Cat("cannot make a staging table for ", table.shape.Describe()));
 }

@@ -68,6 +68,20 @@ CREATE TABLE walrelay.parked_tables (
   resume_at    timestamptz,
   PRIMARY KEY (pipeline, sink, topic)
 ))"},
+    {"to_regclass('walrelay.known_schemas')", R"(
+CREATE TABLE walrelay.known_schemas (
+  pipeline      text        NOT NULL,
+  sink          text        NOT NULL,
+  source_table  text        NOT NULL,
+  lsn           bigint      NOT NULL,
+  is_snapshot   boolean     NOT NULL,
+  column_names  text[]      NOT NULL,
+  column_types  text[]      NOT NULL,
+  record_key    text[]      NOT NULL,
+  dropped_names text[]      NOT NULL,
+  updated_at    timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, source_table)
+))"},
     {"to_regclass('walrelay.moved_rows')", R"(
 CREATE TABLE walrelay.moved_rows (
   pipeline      text        NOT NULL,

@@ -40,10 +40,8 @@ const FieldType* FindField(const SharedFields* fields, std::string_view name, si
 
 }  // namespace
 
-bool RowMapping::Fits(JsonValue object, const SharedFields* fields, uint64_t table_version) const {
-  if (members_.empty() || table_version != table_version_) return false;
-  if ((fields == nullptr ? nullptr : fields->get()) != fields_.get()) return false;
-  if (object.size() != members_.size()) return false;
+bool RowMapping::Fits(JsonValue object, const SharedFields* fields) const {
+  if (!HasSchema(fields) || object.size() != members_.size()) return false;
   size_t i = 0;
   for (auto it = object.begin(); it != object.end(); ++it, ++i) {
     if (it.name() != members_[i].name) return false;
@@ -51,20 +49,17 @@ bool RowMapping::Fits(JsonValue object, const SharedFields* fields, uint64_t tab
   return true;
 }
 
-std::vector<Field> RowMapping::Make(JsonValue object, const SharedFields* fields,
-                                    const MirrorTable& table, uint64_t table_version,
-                                    const SchemalessFormat& format) {
+void RowMapping::Make(JsonValue object, const SharedFields* fields, const MirrorTable& table,
+                      const SchemalessFormat& format) {
   members_.clear();
   fields_ = fields == nullptr ? nullptr : *fields;
-  table_version_ = table_version;
-  std::vector<Field> missing;
   size_t i = 0;
   for (auto it = object.begin(); it != object.end(); ++it, ++i) {
     const std::string_view name = it.name();
     const FieldType* known = FindField(fields, name, i);
     const auto column = table.Find(name);
     if (!column) {
-      missing.push_back({std::string(name), known != nullptr ? *known : TypeOfValue(*it)});
+      members_.push_back({.name = std::string(name), .type = {}, .writable = false});
       continue;
     }
     const MirrorColumn& target = table.columns[*column];
@@ -76,8 +71,6 @@ std::vector<Field> RowMapping::Make(JsonValue object, const SharedFields* fields
     member.is_plain_string = IsPlainString(member.type, target.type);
     members_.push_back(std::move(member));
   }
-  if (!missing.empty()) members_.clear();
-  return missing;
 }
 
 absl::Status RowMapping::Read(JsonValue object, const MirrorTable& table,

@@ -21,14 +21,16 @@ namespace walrelay::apply {
 
 class RowMapping {
  public:
-  // Fits the object: made from the same schema (or none), for the table as it is now, with the same
-  // members in the same order?
-  bool Fits(JsonValue object, const SharedFields* fields, uint64_t table_version) const;
+  // Fits the object: made from the same schema (or none), with the same members in the same order?
+  bool Fits(JsonValue object, const SharedFields* fields) const;
+  // The first half of that, which costs nothing where records have schemas.
+  bool HasSchema(const SharedFields* fields) const {
+    return !members_.empty() && (fields == nullptr ? nullptr : fields->get()) == fields_.get();
+  }
 
-  // The members that the table has no column for; with all their fields. Empty: the mapping is
-  // made.
-  std::vector<Field> Make(JsonValue object, const SharedFields* fields, const MirrorTable& table,
-                          uint64_t table_version, const SchemalessFormat& format);
+  // Members that the table has no column for are left out.
+  void Make(JsonValue object, const SharedFields* fields, const MirrorTable& table,
+            const SchemalessFormat& format);
 
   // Sets the cells of the object's members; the others stay. Texts point into the record's values
   // or into `texts`, which grows and is cleared by the caller. DataLoss names the column whose
@@ -41,13 +43,12 @@ class RowMapping {
     std::string name;
     FieldType type;
     uint16_t column = 0;
-    bool writable = true;
+    bool writable = true;          // It goes to a column.
     bool is_plain_number = false;  // Its digits go as they are.
     bool is_plain_string = false;  // Its text goes as it is.
   };
   std::vector<Member> members_;
   SharedFields fields_;  // Kept alive, so that its address stays its own.
-  uint64_t table_version_ = 0;
   std::string text_;
 };
 

@@ -37,9 +37,8 @@ void SchemaVersions::Add(const ConsumedRecord& record, const Envelope& envelope)
   if (is_at_last && last_->second == numbers) return;
   if (!is_at_last) {
     if (known_.size() >= kMaxKnown) known_.clear();
-    const auto [found, is_new] =
-        known_.try_emplace({std::string(record.topic), record.partition,
-                            Cat(envelope.schema, ".", envelope.table)});
+    const auto [found, is_new] = known_.try_emplace(
+        {std::string(record.topic), record.partition, Cat(envelope.schema, ".", envelope.table)});
     last_ = found;
     last_schema_ = envelope.schema;
     last_table_ = envelope.table;

@@ -6,9 +6,11 @@
 #include "apply/sink_state.h"
 #include "apply/table_fault.h"
 #include "apply/table_name.h"
+#include "base/check.h"
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "pg/error.h"
 
 namespace walrelay::apply {
 namespace {
@@ -51,6 +53,12 @@ absl::Status UseFastCompression(pg::Connection& connection) {
           "SELECT set_config(name, 'lz4', false) FROM pg_settings WHERE name = "
           "'default_toast_compression' AND 'lz4' = ANY (enumvals)")
       .status();
+}
+
+// A text or number that its column has no room for.
+bool IsTooNarrow(const absl::Status& status) {
+  const std::string sqlstate = pg::SqlStateOf(status);
+  return sqlstate == "22001" || sqlstate == "22003";
 }
 
 }  // namespace
@@ -147,9 +155,22 @@ std::string_view Sink::LastFingerprint(const TopicPartition& partition) const {
 int Sink::backend_pid() const { return state_->connection.backend_pid(); }
 
 absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
+  BatchResult result;
   for (;;) {
-    absl::StatusOr<BatchResult> applied = state_->ApplyRows(batch);
-    if (applied.ok()) return applied;
+    const absl::StatusOr<BatchResult> applied = state_->ApplyRows(batch);
+    if (applied.ok()) {
+      result.Add(*applied);
+      return result;
+    }
+    if (const auto cut = CutOf(applied.status())) {
+      CHECK(*cut > 0 && *cut < batch.size());
+      RETURN_IF_ERROR(state_->transaction.Rollback());
+      RETURN_IF_ERROR(state_->Forget());
+      ASSIGN_OR_RETURN(const BatchResult first, Apply(batch.first(*cut)));
+      result.Add(first);
+      batch = batch.subspan(*cut);
+      continue;
+    }
     const std::optional<std::string> table = FaultyTable(applied.status());
     if (!table || !state_->options.park_tables) return applied;
     ASSIGN_OR_RETURN(const bool parked,
@@ -160,6 +181,13 @@ absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
 
 absl::StatusOr<BatchResult> Sink::State::ApplyRows(Batch batch) {
   absl::StatusOr<BatchResult> applied = ApplyWhole(batch);
+  if (IsTooNarrow(applied.status())) {
+    // Longer texts of the same type do not show in a schema block: the source's catalog tells.
+    RETURN_IF_ERROR(transaction.Rollback());
+    RETURN_IF_ERROR(Forget());
+    RETURN_IF_ERROR(prepared.Forget());
+    applied = ApplyWhole(batch);
+  }
   if (applied.ok() || !IsRowFault(applied.status())) return applied;
   log::Info("looking for the record that was refused, in a batch of ", batch.size(), ": ",
             Message(applied.status()));
@@ -181,6 +209,10 @@ absl::StatusOr<Sink::Attended> Sink::Attend() {
   const auto before = ParkedTopics();
   RETURN_IF_ERROR(state_->ReadParkedTables());
   for (const auto& [topic, reason] : before) attended.resumed += !state_->IsParked(topic);
+  if (attended.resumed == 0) return attended;
+  // Somebody may have altered their tables.
+  RETURN_IF_ERROR(state_->Forget());
+  RETURN_IF_ERROR(state_->prepared.Forget());
   return attended;
 }
 

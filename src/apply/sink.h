@@ -30,6 +30,7 @@
 #include <string_view>
 #include <vector>
 
+#include "apply/schema_policy.h"
 #include "apply/schemaless_format.h"
 #include "apply/source_table.h"
 #include "change/record.h"
@@ -72,6 +73,7 @@ struct SinkOptions {
   std::function<bool(std::string_view topic)> owns_topic;
   int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
   bool park_tables = true;                // Off: a table that no longer fits stops the sink.
+  SchemaPolicies schema;                  // When a table of the source changes.
   bool soft_deletes = false;              // Deleted rows stay in the mirror, marked as such.
   std::string unavailable_placeholder = "__debezium_unavailable_value";
   SchemalessFormat schemaless;

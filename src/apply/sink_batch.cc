@@ -130,7 +130,12 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
     RETURN_IF_ERROR(transaction.Begin());
     RETURN_IF_ERROR(WriteSoFar(batch, result));
   }
-  const absl::Status added = mirror.Add(envelope, index);
+  absl::Status added = mirror.Add(envelope, index);
+  if (IsWriteFirst(added)) {
+    if (!copies.although_parked) return CutBefore(index);
+    RETURN_IF_ERROR(WriteSoFar(batch, result));
+    added = mirror.Add(envelope, index);
+  }
   if (added.code() != absl::StatusCode::kDataLoss) return added;
   const RowId row = RowOf(record, envelope);
   parked.Park(row);

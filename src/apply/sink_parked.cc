@@ -36,6 +36,7 @@ absl::StatusOr<bool> Sink::State::ParkTable(Batch batch, const std::string& tabl
   }
   if (topics.empty()) return false;
   for (const std::string& topic : topics) RETURN_IF_ERROR(parked_tables.Park(topic, table, reason));
+  RETURN_IF_ERROR(mirror.AcceptRefused(table));
   RETURN_IF_ERROR(ReadParkedTables());
   return true;
 }

@@ -5,6 +5,7 @@
 
 #include "apply/row_fault.h"
 #include "apply/sink_state.h"
+#include "apply/table_fault.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -91,7 +92,7 @@ absl::Status Sink::State::RetryRow(std::span<const StoredLetter> row, int64_t& a
     }
   }
   if (!retried.ok()) {
-    if (!IsRowFault(retried)) return retried;
+    if (!IsRowFault(retried) && !FaultyTable(retried)) return retried;
     reason = Message(retried);
   }
   RETURN_IF_ERROR(transaction.RollbackToSavepoint());

@@ -8,7 +8,8 @@ namespace {
 // Domains are resolved to what they are made of; built-in means that the type, or the element's, is
 // in pg_catalog.
 constexpr std::string_view kSql = R"(
-SELECT a.attname, format_type(root.oid, root.typmod), n.nspname = 'pg_catalog', coalesce(e.typtype, t.typtype) = 'e'
+SELECT a.attname, format_type(root.oid, root.typmod), n.nspname = 'pg_catalog', coalesce(e.typtype, t.typtype) = 'e',
+       CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END
 FROM pg_catalog.pg_class r
 JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -50,7 +51,9 @@ absl::StatusOr<std::optional<SourceTable>> ReadSourceTable(pg::Connection& sourc
     found.columns.push_back({.name = std::string(rows.text(row, 0)),
                              .type = std::string(rows.text(row, 1)),
                              .is_built_in = rows.is_true(row, 2),
-                             .is_enum = rows.is_true(row, 3)});
+                             .is_enum = rows.is_true(row, 3),
+                             .old_rows = std::nullopt});
+    if (const auto value = rows.value(row, 4)) found.columns.back().old_rows = *value;
   }
   ASSIGN_OR_RETURN(const pg::Result identity, source.Execute(kIdentitySql, parameters));
   for (int row = 0; row < identity.rows(); ++row)

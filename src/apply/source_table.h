@@ -4,6 +4,7 @@
 // that exists.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ struct SourceColumn {
   bool is_built_in =
       true;  // Its type (of an array: its element's) is in pg_catalog: every server has it.
   bool is_enum = false;  // Kept as text: labels may be added at any time.
+  // What rows have that were there before it was added with a default, and were not written since.
+  std::optional<std::string> old_rows = {};
   bool operator==(const SourceColumn&) const = default;
 };
 
@@ -25,6 +28,12 @@ struct SourceTable {
   // key; empty: nothing but the whole row. The records' key may be another one (a unique index,
   // INCLUDE columns, message.key.columns).
   std::vector<std::string> identity;
+  const SourceColumn* Find(std::string_view column) const {
+    for (const SourceColumn& one : columns) {
+      if (one.name == column) return &one;
+    }
+    return nullptr;
+  }
   bool operator==(const SourceTable&) const = default;
 };
 

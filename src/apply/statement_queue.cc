@@ -12,6 +12,11 @@ absl::StatusOr<const std::string*> PreparedStatements::Name(const std::string& s
   return &names_.emplace(sql, std::move(name)).first->second;
 }
 
+absl::Status PreparedStatements::Forget() {
+  names_.clear();
+  return connection_.Query("DEALLOCATE ALL").status();
+}
+
 void StatementQueue::Begin(const std::string& name, const Purpose& purpose) {
   statements_.push_back({&name, parameters_.size(), purpose});
 }

@@ -24,6 +24,8 @@ class PreparedStatements {
   explicit PreparedStatements(pg::Connection& connection) : connection_(connection) {}
   // The name to execute it by; prepares it at the first time. The name stays.
   absl::StatusOr<const std::string*> Name(const std::string& sql);
+  // The types of parameters are those of the columns when a statement was prepared.
+  absl::Status Forget();
 
  private:
   pg::Connection& connection_;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "apply/column_catalog.h"
+#include "apply/row_fault.h"
 #include "base/status.h"
 #include "pg/quoting.h"
 
@@ -39,20 +40,15 @@ JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = i.indkey[k]
 WHERE r.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND r.relname = $2
 ORDER BY i.indisprimary DESC, i.indexrelid, k)";
 
+// A type that changes may have a large table written anew.
+constexpr std::chrono::milliseconds kAlterLimit = std::chrono::hours(1);
+
 constexpr std::string_view kDeletedType = " boolean NOT NULL DEFAULT false";
 
 std::string Names(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names) list += Cat(list.empty() ? "" : ", ", name);
   return list;
-}
-
-const SourceColumn* FindSource(const SourceTable* source, std::string_view name) {
-  if (source == nullptr) return nullptr;
-  for (const SourceColumn& column : source->columns) {
-    if (column.name == name) return &column;
-  }
-  return nullptr;
 }
 
 }  // namespace
@@ -167,13 +163,16 @@ absl::StatusOr<std::string> TableCatalog::TypeHere(const SourceColumn& column,
   return Cat(found.text(0, 0), modifier);
 }
 
-absl::StatusOr<std::string> TableCatalog::ColumnSql(const Field& field, const SourceTable* source) {
+absl::StatusOr<std::string> TableCatalog::TypeOf(const Field& field, const SourceTable* source) {
   RETURN_IF_ERROR(CheckName(field.name));
+  const SourceColumn* column = source == nullptr ? nullptr : source->Find(field.name);
+  if (column == nullptr) return PostgresType(field.type);
+  return TypeHere(*column, field.type);
+}
+
+absl::StatusOr<std::string> TableCatalog::ColumnSql(const Field& field, const SourceTable* source) {
   ASSIGN_OR_RETURN(const std::string name, pg::QuoteIdentifier(field.name));
-  std::string type = PostgresType(field.type);
-  if (const SourceColumn* column = FindSource(source, field.name)) {
-    ASSIGN_OR_RETURN(type, TypeHere(*column, field.type));
-  }
+  ASSIGN_OR_RETURN(const std::string type, TypeOf(field, source));
   return Cat(name, " ", type);
 }
 
@@ -214,16 +213,20 @@ absl::Status TableCatalog::Create(const std::string& name, const Fields& row, co
   return Annotate(created, Cat("cannot create table ", schema, ".", name));
 }
 
-absl::Status TableCatalog::AddColumns(const MirrorTable& table, const Fields& fields,
-                                      const SourceTable* source) {
-  std::string columns;
-  for (const Field& field : fields) {
-    ASSIGN_OR_RETURN(const std::string column, ColumnSql(field, source));
-    columns += Cat(columns.empty() ? "" : ", ", "ADD COLUMN IF NOT EXISTS ", column);
+// Values that the new type does not take are the table's fault, not a record's.
+absl::Status TableCatalog::Alter(const MirrorTable& table,
+                                 const std::vector<SchemaChange>& changes) {
+  ASSIGN_OR_RETURN(const std::string sql, AlterSql(table, changes));
+  RETURN_IF_ERROR(
+      connection_.Query(Cat("SET LOCAL statement_timeout = ", kAlterLimit.count())).status());
+  connection_.set_limit(kAlterLimit);
+  const absl::Status altered = connection_.Query(sql).status();
+  connection_.set_limit(limit_);
+  if (IsRowFault(altered)) {
+    return absl::FailedPreconditionError(
+        Cat("cannot alter table ", table.Describe(), ": ", Message(altered)));
   }
-  const absl::Status added =
-      connection_.Query(Cat("ALTER TABLE ", table.quoted, " ", columns)).status();
-  return Annotate(added, Cat("cannot add columns to ", table.Describe()));
+  return Annotate(altered, Cat("cannot alter table ", table.Describe()));
 }
 
 absl::Status TableCatalog::AddMetadataColumns(const std::string& name) {

@@ -1,13 +1,13 @@
 // Reads, creates and extends the sink's mirror tables.
 //
-// What may be done by itself is additive: a missing table is created, missing columns are added
-// (nullable), in the transaction that is open. Anything else that does not fit is
-// FailedPrecondition and names table and column. Source: DESIGN.md §6; PostgreSQL manual, "System
+// All in the transaction that is open. What does not fit is FailedPrecondition and names table and
+// column. Source: DESIGN.md §6; PostgreSQL manual, "System
 // Catalogs".
 #pragma once
 
 #include <absl/status/statusor.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +15,7 @@
 
 #include "apply/field_type.h"
 #include "apply/mirror_table.h"
+#include "apply/schema_change.h"
 #include "apply/source_table.h"
 #include "pg/connection.h"
 
@@ -29,8 +30,13 @@ struct RecordKey {
 
 class TableCatalog {
  public:
-  TableCatalog(pg::Connection& connection, SinkKind kind, bool soft_deletes)
-      : connection_(connection), kind_(kind), ours_(MetadataColumnsOf(kind, soft_deletes)) {}
+  // `limit` holds for statements on this connection; those that may rewrite a table have longer.
+  TableCatalog(pg::Connection& connection, SinkKind kind, bool soft_deletes,
+               std::chrono::milliseconds limit)
+      : connection_(connection),
+        kind_(kind),
+        ours_(MetadataColumnsOf(kind, soft_deletes)),
+        limit_(limit) {}
 
   // Nullopt when there is no such table.
   absl::StatusOr<std::optional<MirrorTable>> Read(const std::string& name, const RecordKey& key);
@@ -39,8 +45,9 @@ class TableCatalog {
   // `source` may be null.
   absl::Status Create(const std::string& name, const Fields& row, const RecordKey& key,
                       const SourceTable* source);
-  absl::Status AddColumns(const MirrorTable& table, const Fields& fields,
-                          const SourceTable* source);
+  // The type of the column that a field goes to. `source` may be null.
+  absl::StatusOr<std::string> TypeOf(const Field& field, const SourceTable* source);
+  absl::Status Alter(const MirrorTable& table, const std::vector<SchemaChange>& changes);
   // The columns that we add to each row, where an existing table lacks them.
   absl::Status AddMetadataColumns(const std::string& name);
 
@@ -54,6 +61,7 @@ class TableCatalog {
   pg::Connection& connection_;
   SinkKind kind_;
   MetadataColumns ours_;
+  std::chrono::milliseconds limit_;
 };
 
 }  // namespace walrelay::apply

@@ -2,14 +2,20 @@
 
 #include <absl/strings/cord.h>
 
+#include <charconv>
+
 #include "apply/conflict.h"
 #include "apply/row_fault.h"
+#include "base/status.h"
 #include "pg/error.h"
 
 namespace walrelay::apply {
 namespace {
 
 constexpr char kPayload[] = "walrelay/source-table";
+constexpr char kStopsPayload[] = "walrelay/stops-the-sink";
+constexpr char kWriteFirstPayload[] = "walrelay/write-first";
+constexpr char kCutPayload[] = "walrelay/cut-before";
 constexpr std::string_view kInsufficientPrivilege = "42501";
 
 // The table is not what it was (undefined column, wrong type, no unique index), or something
@@ -29,9 +35,40 @@ absl::Status WithTable(absl::Status status, std::string_view source_table) {
   return status;
 }
 
+absl::Status StopsTheSink(absl::Status status) {
+  status.SetPayload(kStopsPayload, absl::Cord("1"));
+  return status;
+}
+
+absl::Status WriteFirst() {
+  absl::Status status = absl::AbortedError("a schema changes behind rows of this batch");
+  status.SetPayload(kWriteFirstPayload, absl::Cord("1"));
+  return status;
+}
+
+bool IsWriteFirst(const absl::Status& status) {
+  return status.GetPayload(kWriteFirstPayload).has_value();
+}
+
+absl::Status CutBefore(uint32_t index) {
+  absl::Status status = absl::AbortedError("the batch is cut where a schema changes");
+  status.SetPayload(kCutPayload, absl::Cord(Cat(index)));
+  return status;
+}
+
+std::optional<uint32_t> CutOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kCutPayload);
+  if (!payload) return std::nullopt;
+  const std::string digits(*payload);
+  uint32_t index = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  return index;
+}
+
 std::optional<std::string> FaultyTable(const absl::Status& status) {
   const auto table = status.GetPayload(kPayload);
   if (!table || IsSinkConflict(status) || IsRowFault(status)) return std::nullopt;
+  if (status.GetPayload(kStopsPayload)) return std::nullopt;
   if (!absl::IsFailedPrecondition(status) && !absl::IsInvalidArgument(status)) return std::nullopt;
   const std::string sqlstate = pg::SqlStateOf(status);
   if (!sqlstate.empty() && !ConcernsTheTable(sqlstate)) return std::nullopt;

@@ -7,6 +7,7 @@
 
 #include <absl/status/status.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,8 +18,20 @@ namespace walrelay::apply {
 // OK or marked already.
 absl::Status WithTable(absl::Status status, std::string_view source_table);
 
+// Marks an error that stops the sink although it is of one table.
+absl::Status StopsTheSink(absl::Status status);
+
 // The table of an error that can be parked. None for errors of the sink as a whole: connection,
 // privileges, transactions, conflicts, rows that are at fault themselves.
 std::optional<std::string> FaultyTable(const absl::Status& status);
+
+// A change of a table's schema that comes behind rows of it which are not written yet: they must be,
+// before it can be followed.
+absl::Status WriteFirst();
+bool IsWriteFirst(const absl::Status& status);
+
+// Such a record in a batch: what is before it is a batch of its own.
+absl::Status CutBefore(uint32_t index);
+std::optional<uint32_t> CutOf(const absl::Status& status);
 
 }  // namespace walrelay::apply

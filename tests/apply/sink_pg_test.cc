@@ -90,7 +90,9 @@ TEST_P(BothSizes, CarriesAnUnsentValueOverAKeyChangeThatTwoBatchesShare) {
 
 TEST_P(BothSizes, StartsARowAnewThatWasDeletedAndInserted) {
   if (IsSkipped()) return;
-  auto sink = Open(Options());
+  SinkOptions options = Options();
+  options.schema.column_dropped = SchemaPolicy::kIgnore;
+  auto sink = Open(options);
   Event("c", "null", Row("1", R"("old")", R"("MDk=")"), "1");
   MustApply(*sink);
   Delete(1);
