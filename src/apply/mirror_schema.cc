@@ -73,7 +73,7 @@ bool Mirror::HasNewSchema(const Table& table, const Envelope& envelope) const {
 
 absl::Status Mirror::FollowSchema(Table& table, const Envelope& envelope) {
   const auto has_other_schema = [&](const KnownSchema& seen) {
-    return table.known && !table.known->SameAs(seen);
+    return table.known && (table.known->columns != seen.columns || table.known->key != seen.key);
   };
   KnownSchema seen;
   ASSIGN_OR_RETURN(std::vector<SchemaChange> changes, FindChanges(table, envelope, seen));
@@ -125,8 +125,9 @@ absl::StatusOr<std::vector<SchemaChange>> Mirror::FindChanges(const Table& table
     }
   }
   const KnownSchema* before = table.known ? &*table.known : nullptr;
-  if (before != nullptr && seen.lsn < before->lsn && !seen.SameAs(*before)) {
-    // What it has and the mirror lacks was dropped meanwhile, or is not there yet.
+  if (before != nullptr && seen.lsn < before->lsn) {
+    // From another partition: what it has and the mirror lacks was dropped meanwhile, or is not there
+    // yet.
     std::erase_if(now.columns, [&](const SchemaNow::Column& column) {
       return std::find(before->dropped.begin(), before->dropped.end(), column.name) !=
              before->dropped.end();

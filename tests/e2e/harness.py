@@ -408,14 +408,14 @@ class Pipeline:
         equal: rows are compared as the text of the source's columns, in both directions."""
         found = []
         for table in tables:
-            columns = [row[0] for row in self.source.query(
-                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-                [f"public.{table}"])]
+            columns = columns_of(self.source, f"public.{table}")
             want = summary(self.source, f"public.{table}", columns)
             for name, database, mirror in self.copies(table):
                 if not database.value("SELECT to_regclass(%s) IS NOT NULL", [mirror]):
                     if want[0]:
                         found.append(f"{name} has no table {mirror}")
+                elif missing := set(columns) - set(columns_of(database, mirror)):
+                    found.append(f"{table}: {name} lacks columns {sorted(missing)}")
                 elif (got := summary(database, mirror, columns)) != want:
                     found.append(f"{table}: source has {want[0]} rows, {name} {got[0]}"
                                  + ("" if want[0] != got[0] else ", with other values"))
@@ -434,15 +434,18 @@ class Pipeline:
 
     def set_differences(self, table, shown=5):
         """EXCEPT in both directions between the source and each copy, by the rows' text."""
-        columns = [row[0] for row in self.source.query(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-            [f"public.{table}"])]
+        columns = columns_of(self.source, f"public.{table}")
         want = rows_as_text(self.source, f"public.{table}", columns)
         for name, database, mirror in self.copies(table):
             if database.value("SELECT to_regclass(%s) IS NOT NULL", [mirror]):
                 got = rows_as_text(database, mirror, columns)
                 yield f"{table}: {len(want - got)} rows only in the source: {sorted(want - got)[:shown]}"
                 yield f"{table}: {len(got - want)} rows only in the {name}: {sorted(got - want)[:shown]}"
+
+
+def columns_of(database, table):
+    return [row[0] for row in database.query(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum", [table])]
 
 
 def row_text(columns):
