@@ -67,6 +67,8 @@ bool Mirror::HasSameKey(const Table& table, const Envelope& envelope) const {
 bool Mirror::HasNewSchema(const Table& table, const Envelope& envelope) const {
   if (!HasSameKey(table, envelope)) return true;
   if (envelope.op == 'd' && table.has_record_key && envelope.key.is_object()) return false;
+  // The stream says the same as the snapshot did: what differs from now on has changed.
+  if (table.known && table.known->is_snapshot && envelope.op != 'r') return true;
   return envelope.row_fields != nullptr ? !table.row.HasSchema(envelope.row_fields)
                                         : !table.row.Fits(envelope.row(), nullptr);
 }
@@ -119,6 +121,7 @@ absl::StatusOr<std::vector<SchemaChange>> Mirror::FindChanges(const Table& table
     seen.columns.push_back({column.name, column.type});
     now.columns.push_back(std::move(column));
   }
+  now.knows_source = source != nullptr;
   if (source != nullptr) {
     for (const SourceColumn& column : source->columns) {
       if (!seen.Has(column.name)) now.only_in_source.push_back(column.name);

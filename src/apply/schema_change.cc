@@ -46,8 +46,8 @@ std::optional<SchemaChange> ChangeOfType(std::string_view old_type, const Schema
 
 void FindDropped(const KnownSchema& before, const SchemaNow& now, const MirrorTable& mirror,
                  std::vector<SchemaChange>& changes) {
-  // A snapshot reads generated columns, the stream does not have them.
-  if (before.is_snapshot && !now.is_snapshot) return;
+  // A snapshot reads generated columns, the stream does not have them: the catalog tells.
+  if (before.is_snapshot && !now.is_snapshot && !now.knows_source) return;
   for (const KnownSchema::Column& old : before.columns) {
     if (FindColumn(now.columns, old.name) != now.columns.end()) continue;
     if (std::find(now.only_in_source.begin(), now.only_in_source.end(), old.name) !=

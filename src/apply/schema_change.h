@@ -51,7 +51,8 @@ struct SchemaNow {
     std::optional<std::string> old_rows = {};  // What rows have that were there before it.
   };
   std::vector<Column> columns;
-  std::vector<std::string> only_in_source;  // Generated or filtered: records do not have them.
+  bool knows_source = false;                // The source's catalog was read. Columns that it has
+  std::vector<std::string> only_in_source;  // and records have not: generated or filtered.
   bool is_snapshot = false;
 };
 

@@ -77,6 +77,9 @@ TEST(FindChanges, AColumnThatWasThereBeforeOnly) {
   EXPECT_TRUE(FindChanges(&before, generated, mirror).empty());
   before.is_snapshot = true;
   EXPECT_TRUE(FindChanges(&before, Now({}), mirror).empty()) << "a generated column, perhaps";
+  SchemaNow known = Now({});
+  known.knows_source = true;
+  EXPECT_EQ(FindChanges(&before, known, mirror).size(), 1u) << "the catalog has no such column";
 }
 
 TEST(FindChanges, ADroppedColumnThatRowsCannotDoWithout) {

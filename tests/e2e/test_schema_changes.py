@@ -12,14 +12,13 @@ CREATE TABLE other (id int PRIMARY KEY)"""
 @pytest.fixture
 def pipeline(tmp_path, request):
     name = request.node.name.removeprefix("test_")[:20]
-    lake, target = getattr(request, "param", ({}, {}))
-    with harness.Pipeline(name, tmp_path, lake_options=lake, target_options=target) as made:
+    with harness.Pipeline(name, tmp_path) as made:
         made.source.query(TABLE)
         made.source.query("INSERT INTO items VALUES (1, 1, 'one', 1.5, 'x'), (2, 2, NULL, NULL, NULL)")
         made.source.query("INSERT INTO other VALUES (1)")
         made.start()
         made.wait_streaming()
-        made.wait_equal(["items", "other"], 12)
+        made.wait_equal(["items", "other"])
         yield made
         made.show_log()
 
@@ -34,14 +33,14 @@ def test_mirrors_follow_what_is_safe(pipeline):
     source = pipeline.source
     source.query("BEGIN; INSERT INTO items VALUES (3, 3, 'three', 3, 'x'); ALTER TABLE items ADD COLUMN note text DEFAULT 'new';"
                  " INSERT INTO items VALUES (4, 4, 'four', 4, 'x', 'mine'); COMMIT")
-    pipeline.wait_equal(["items"], 12)
+    pipeline.wait_equal(["items"])
     source.query("ALTER TABLE items ALTER COLUMN n TYPE bigint, ALTER COLUMN price TYPE numeric(12,4), ALTER COLUMN n DROP NOT NULL")
     source.query("INSERT INTO items VALUES (5, 5000000000, 'five', 12345678.1234, 'x', 'y'), (6, NULL, NULL, NULL, NULL, 'y')")
-    pipeline.wait_equal(["items"], 12)
+    pipeline.wait_equal(["items"])
     # A longer text does not show in the records' schema.
     source.query("ALTER TABLE items ALTER COLUMN word TYPE varchar(50)")
     source.query("INSERT INTO items VALUES (7, 7, 'much longer than it was', 7, 'x', 'y')")
-    pipeline.wait_equal(["items"], 12)
+    pipeline.wait_equal(["items"])
     for _, database, mirror in pipeline.copies("items"):
         assert type_of(database, mirror, "n") == [("bigint",)]
         assert type_of(database, mirror, "word") == [("character varying(50)",)]
@@ -57,14 +56,14 @@ def test_the_rest_waits_until_somebody_resumes_it(pipeline):
     source.query("ALTER TABLE items DROP COLUMN gone, ALTER COLUMN price TYPE text")
     source.query("INSERT INTO items VALUES (4, 4, 'four', 'cheap')")
     source.query("INSERT INTO other VALUES (2)")
-    pipeline.wait_equal(["other"], 12)
+    pipeline.wait_equal(["other"])
     wait_until("both parked", lambda: pipeline.command("apply", "parked").stdout.count("public.items") >= 2)
     listed = pipeline.command("apply", "parked").stdout
     health = pipeline.http("/health")[1]
     for text in (listed, health, pipeline.log()):
         assert "column gone was dropped or renamed in the source" in text
         assert "column price is numeric(5,2) here and text in the source" in text
-        assert "target.schema.column.dropped, target.schema.column.retyped" in text
+        assert "target.schema.column.retyped, target.schema.column.dropped" in text
     for _, database, mirror in pipeline.copies("items"):
         assert database.query(f"SELECT id, gone FROM {mirror} ORDER BY id") == [(1, "x"), (2, None), (3, "x")], "up to the change"
     assert pipeline.stop()[0] == 0
@@ -74,7 +73,7 @@ def test_the_rest_waits_until_somebody_resumes_it(pipeline):
     pipeline.start()
     assert pipeline.command("apply", "resume", "public.items").returncode == 0
     source.query("INSERT INTO items VALUES (5, 5, 'five', 'dear')")
-    pipeline.wait_equal(["items", "other"], 12)
+    pipeline.wait_equal(["items", "other"])
     assert "no table is parked" in pipeline.command("apply", "parked").stdout
     assert pipeline.stop()[0] == 0
 
@@ -83,10 +82,12 @@ IGNORING = {"schema.column.dropped": "ignore", "schema.column.added": "ignore", 
 APPLYING = {"schema.column.dropped": "apply", "schema.column.retyped": "apply"}
 
 
-@pytest.mark.parametrize("pipeline", [(IGNORING, APPLYING)], indirect=True)
 def test_each_sink_has_its_own_policies(pipeline):
     """The lake keeps what it has, the target follows everything."""
     source, lake, target = pipeline.source, pipeline.lake, pipeline.target
+    assert pipeline.stop()[0] == 0
+    pipeline.lake_options, pipeline.target_options = IGNORING, APPLYING
+    pipeline.start()
     source.query("ALTER TABLE items DROP COLUMN gone, ADD COLUMN note text")
     source.query("INSERT INTO items VALUES (3, 3, 'three', 3, 'new')")
     wait_until("the row in the lake", lambda: lake.query("SELECT 1 FROM cdc_processed.items WHERE id = 3"))
