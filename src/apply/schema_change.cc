@@ -93,6 +93,7 @@ std::vector<SchemaChange> FindChanges(const KnownSchema* before, const SchemaNow
     }
     const MirrorColumn& here = mirror.columns[*place];
     if (!here.writable) continue;
+    if (here.is_identity_always && !IsKey(mirror, *place)) continue;  // Nobody may update it.
     std::string_view old_type;
     if (before != nullptr) {
       const auto old = FindColumn(before->columns, column.name);
