@@ -154,7 +154,7 @@ absl::StatusOr<RebuildResult> Rebuild::Run() {
 absl::Status Rebuild::Discard() {
   RETURN_IF_ERROR(swap_->DropBeside());
   const std::string sink = sink_name();
-  for (const std::string_view table : {"dead_letters", "moved_rows", "incomplete_rows"}) {
+  for (const std::string_view table : {"dead_letters", "moved_rows", "incomplete_rows", "known_schemas"}) {
     const pg::Parameter parameters[] = {pipeline_, sink};
     RETURN_IF_ERROR(
         connection_
@@ -163,6 +163,19 @@ absl::Status Rebuild::Discard() {
             .status());
   }
   return absl::OkStatus();
+}
+
+// What a table would wait for was decided by somebody then, and is not asked again: no column goes.
+SchemaPolicies Rebuild::Decided(SchemaPolicies policies) {
+  const auto decide = [](SchemaPolicy& policy, SchemaPolicy otherwise) {
+    if (policy == SchemaPolicy::kPark || policy == SchemaPolicy::kStop) policy = otherwise;
+  };
+  policies.table_created = SchemaPolicy::kApply;
+  decide(policies.column_dropped, SchemaPolicy::kIgnore);
+  for (SchemaPolicy* policy : {&policies.column_added, &policies.column_widened,
+                               &policies.column_retyped, &policies.column_nullable})
+    decide(*policy, SchemaPolicy::kApply);
+  return policies;
 }
 
 absl::Status Rebuild::Prepare() {
@@ -180,6 +193,7 @@ absl::Status Rebuild::Prepare() {
   beside.partial = false;
   beside.worker = 0;
   beside.park_tables = false;
+  beside.schema = Decided(beside.schema);
   // What was refused before is refused again, in a shorter time.
   beside.dead_letters_per_minute += letters.number<int64_t>(0, 0).value_or(0);
   ASSIGN_OR_RETURN(sink_, Sink::Open(std::move(beside)));
@@ -265,6 +279,8 @@ absl::Status Rebuild::TakeBookkeeping() {
   RETURN_IF_ERROR(run(kTakeLetterBytes, {live, pipeline_, sink}));
   RETURN_IF_ERROR(run(kDropLetters, {live, sink, source_table_}));
   RETURN_IF_ERROR(run(kTakeLetters, {live, pipeline_, sink}));
+  RETURN_IF_ERROR(run("DELETE FROM walrelay.known_schemas WHERE pipeline = $1 AND sink = $2",
+                      {pipeline_, sink}));
   for (const std::string_view table : {"moved_rows", "incomplete_rows"}) {
     RETURN_IF_ERROR(run(
         Cat("DELETE FROM walrelay.", table, " WHERE pipeline = $1 AND sink = $2 AND table_name = $3"),

@@ -63,6 +63,7 @@ class Rebuild {
   Rebuild(RebuildOptions options, pg::Connection connection, SwapNames names);
   std::string sink_name() const;
   absl::Status CheckLetters();
+  static SchemaPolicies Decided(SchemaPolicies policies);
   absl::Status Prepare();
   absl::Status Fill();
   absl::StatusOr<int64_t> ReadRound();
