@@ -269,8 +269,8 @@ void EnvelopeReader::ReadKey(const ConsumedRecord& record, Topic& topic) {
 
 void EnvelopeReader::ReadHeaders(const ConsumedRecord& record) {
   for (const RecordHeader& header : record.headers) {
-    if (header.name == "__debezium.oldkey") envelope_.has_old_key = true;
-    if (header.name == "__debezium.newkey") envelope_.has_new_key = true;
+    if (header.name == kOldKeyHeader) envelope_.has_old_key = true;
+    if (header.name == kNewKeyHeader) envelope_.has_new_key = true;
   }
 }
 

@@ -26,6 +26,10 @@ namespace walrelay::apply {
 
 using SharedFields = std::shared_ptr<const Fields>;
 
+// Headers of the two records of a key change.
+inline constexpr std::string_view kOldKeyHeader = "__debezium.oldkey";  // Of the `c`.
+inline constexpr std::string_view kNewKeyHeader = "__debezium.newkey";  // Of the `d`.
+
 // Text views into the record hold as long as it, values until the reader's next Read.
 struct Envelope {
   char op = 0;              // r c u d t m

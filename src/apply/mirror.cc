@@ -255,7 +255,7 @@ absl::Status Mirror::CheckUpdatable(const MirrorTable& table, JsonValue object) 
     const auto number = table.Find(it.name());
     if (!number) continue;
     const MirrorColumn& column = table.columns[*number];
-    const bool is_key = std::find(table.key.begin(), table.key.end(), *number) != table.key.end();
+    const bool is_key = table.IsKey(*number);
     if (is_key && !column.writable) {
       return absl::FailedPreconditionError(Cat("column ", column.name, " of ", table.Describe(),
                                                " is GENERATED, and of the key of its records: make "

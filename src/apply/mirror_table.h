@@ -6,6 +6,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -58,6 +59,7 @@ struct MirrorTable {
 
   bool soft_deletes() const { return !metadata.deleted.empty(); }
   std::optional<uint16_t> Find(std::string_view column) const;
+  bool IsKey(uint16_t column) const { return std::find(key.begin(), key.end(), column) != key.end(); }
   std::string Describe() const { return schema + "." + name; }
 };
 

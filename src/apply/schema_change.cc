@@ -16,10 +16,6 @@ auto FindColumn(const Columns& columns, std::string_view name) {
                       [&](const auto& column) { return column.name == name; });
 }
 
-bool IsKey(const MirrorTable& mirror, uint16_t column) {
-  return std::find(mirror.key.begin(), mirror.key.end(), column) != mirror.key.end();
-}
-
 // A schema block has no lengths of texts and no precision of times, so the type that it leads to
 // may be wider than the source's.
 bool IsSureOfItsWidth(const SchemaNow::Column& column) {
@@ -56,7 +52,7 @@ void FindDropped(const KnownSchema& before, const SchemaNow& now, const MirrorTa
     const auto place = mirror.Find(old.name);
     if (!place || !mirror.columns[*place].writable) continue;
     // Rows come without it from now on, also where it stays.
-    if (mirror.columns[*place].not_null && !IsKey(mirror, *place))
+    if (mirror.columns[*place].not_null && !mirror.IsKey(*place))
       changes.push_back({.kind = Kind::kNullable, .column = old.name});
     changes.push_back({.kind = Kind::kDropped, .column = old.name});
   }
@@ -93,7 +89,7 @@ std::vector<SchemaChange> FindChanges(const KnownSchema* before, const SchemaNow
     }
     const MirrorColumn& here = mirror.columns[*place];
     if (!here.writable) continue;
-    if (here.is_identity_always && !IsKey(mirror, *place)) continue;  // Nobody may update it.
+    if (here.is_identity_always && !mirror.IsKey(*place)) continue;  // Nobody may update it.
     std::string_view old_type;
     if (before != nullptr) {
       const auto old = FindColumn(before->columns, column.name);
@@ -102,7 +98,7 @@ std::vector<SchemaChange> FindChanges(const KnownSchema* before, const SchemaNow
         old_type = old->type;
     }
     if (auto change = ChangeOfType(old_type, column, here)) changes.push_back(*std::move(change));
-    if (column.optional && here.not_null && !IsKey(mirror, *place))
+    if (column.optional && here.not_null && !mirror.IsKey(*place))
       changes.push_back({.kind = Kind::kNullable, .column = column.name});
   }
   if (before != nullptr) FindDropped(*before, now, mirror, changes);

@@ -3,13 +3,12 @@
 
 #include <algorithm>
 
+#include "apply/envelope_reader.h"
 #include "base/status.h"
 
 namespace walrelay::apply {
 namespace {
 
-constexpr std::string_view kOldKey = "__debezium.oldkey";
-constexpr std::string_view kNewKey = "__debezium.newkey";
 constexpr size_t kMaxKeyFields = 1000;  // A bound on memory, not a limit that anyone meets.
 
 std::string WithSchema(std::string_view schema, std::string payload) {
@@ -38,7 +37,7 @@ RawRecord RawRecordMaker::Make(const RawEvent& event, const SchemaBlocks& schema
   record.offset_ = event.offset;
   record.has_key_ = event.key.has_value();
   if (event.key) record.key_ = WithSchema(schema.key, KeyText(*event.key, schema.key));
-  if (event.changes_key) record.key_header_ = event.op == "c" ? kOldKey : kNewKey;
+  if (event.changes_key) record.key_header_ = event.op == "c" ? kOldKeyHeader : kNewKeyHeader;
   record.value_ = WithSchema(
       schema.value, Cat("{\"before\":", event.before.value_or("null"),
                         ",\"after\":", event.after.value_or("null"),
