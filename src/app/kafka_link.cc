@@ -190,7 +190,8 @@ absl::Status KafkaLink::Register(const std::vector<std::string>& topics) {
     ASSIGN_OR_RETURN(const bool is_new, Adopt(name));
     any_new = any_new || is_new;
   }
-  // A Kafka transaction holds the position together with the first record.
+  // In a Kafka transaction the position that says where a topic ended is committed together with the
+  // first records to it, or neither is: void records are no records, and no tail has to know of them.
   return any_new && !transaction_ ? WritePositionNow() : absl::OkStatus();
 }
 

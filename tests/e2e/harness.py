@@ -33,6 +33,7 @@ from confluent_kafka.admin import AdminClient
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("WALRELAY_BINARY", ROOT / "build" / "release" / "walrelay"))
+LABORATORY = BINARY.parent / "tests" / "crash" / "walrelay_laboratory"  # The program with crash points.
 SKIPPED = 77
 SHOP = ("customers", "products", "orders", "order_items")  # the tables of sql/source.sql, parents first
 
@@ -305,14 +306,16 @@ class Pipeline:
 
     # The process
 
-    def start(self, command="run"):
+    def start(self, command="run", crash_at=None):
+        """With crash_at, as in "before-kafka-commit:2", it is the laboratory's program, which dies at that point."""
         assert self.process is None, "it runs already"
         path = self.write_configuration()
         self.starts += 1
+        program, environment = (LABORATORY, {"WALRELAY_CRASH_AT": crash_at}) if crash_at else (BINARY, {})
         with open(self.log_path, "ab") as log:
-            log.write(f"=== start {self.starts}: {command}\n".encode())
-            self.process = subprocess.Popen([BINARY, command, "--config", path], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=subprocess.STDOUT, cwd=self.folder)
+            log.write(f"=== start {self.starts}: {command} {crash_at or ''}\n".encode())
+            self.process = subprocess.Popen([program, command, "--config", path], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=subprocess.STDOUT, cwd=self.folder, env={**os.environ, **environment})
         return self.process
 
     def command(self, *arguments):

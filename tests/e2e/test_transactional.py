@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from confluent_kafka import KafkaException, Producer
 from harness import BINARY, KAFKA, Load, end_offsets, needs_stack, rows_in_raw, stack, topics, wait_until
-from test_exactly_once import counter, mixed_work, start_stream, wait_caught_up
+from test_exactly_once import counter, mixed_work, start_stream, wait_caught_up as wait_confirmed
 from truth import Truth, check_once_and_in_order
 
 KILLS = int(os.environ.get("WALRELAY_TEST_KILLS", "10"))
@@ -45,6 +45,13 @@ def lose_slot(pipeline):
     pipeline.source.query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s AND active",
                           [pipeline.slot])
     wait_until("the slot released", lambda: not pipeline.slot_active())
+
+
+def wait_caught_up(pipeline, seconds=90):
+    """Until the slot is confirmed, and what was committed can be seen: Kafka answers a commit before it marks the partitions."""
+    wait_confirmed(pipeline, seconds)
+    names = topics(pipeline.prefix + ".")
+    wait_until("transactions marked", lambda: end_offsets(names) == end_offsets(names, **{"isolation.level": "read_uncommitted"}))
 
 
 def written(pipeline, table="events"):
@@ -90,6 +97,28 @@ def test_killed_inside_a_large_transaction(stream):
     assert check_once_and_in_order(stream, stream.truth, after) == 100000
     assert written(stream) > 100000, "nothing was aborted, and there is no marker"
     assert "records that the last run had written were recognised" in stream.log()
+    assert stream.stop()[0] == 0
+
+
+def test_killed_at_a_new_topic(stream):
+    """No position of before says where it ends: with its first records that is committed, or neither is."""
+    stream.pipeline_options["transaction.max.bytes"] = 500_000  # Several Kafka transactions a table.
+    after = start_stream(stream)
+    points = {"topic-adopted:1": False, "after-produce:1": None, "after-produce:900": True, "before-position-record:4": True,
+              "before-kafka-commit:4": True, "after-kafka-commit:4": True}
+    for number, (point, leaves_records) in enumerate(points.items()):
+        stream.kill()
+        stream.start("produce", crash_at=point)
+        stream.wait_streaming()
+        table = f"new_{number}"
+        stream.source.query(f"CREATE TABLE {table} (n int PRIMARY KEY, payload text);"
+                            f"INSERT INTO {table} SELECT n, repeat('x', 100) FROM generate_series(1, 1000) n")
+        assert stream.process.wait(120) == -signal.SIGKILL, point
+        stream.process = None
+        assert leaves_records in (None, written(stream, table) > 0), point
+        stream.start("produce")
+        wait_caught_up(stream)
+    assert check_once_and_in_order(stream, stream.truth, after) == 1000 * len(points)
     assert stream.stop()[0] == 0
 
 
