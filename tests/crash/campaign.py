@@ -1,6 +1,7 @@
 """One campaign: a pipeline under load, faults on it, and the comparison with the truth after each round."""
 import contextlib
 import dataclasses
+import gc
 import os
 import random
 import re
@@ -301,6 +302,7 @@ def rounds(lab, begun):
     while not lab.bad() and time.monotonic() - begun < lab.options.minutes * 60 and number != (lab.options.rounds or -1):
         number += 1
         done = lab.round(number)
+        gc.collect()
         counts = lab.checker.counts
         print(f"round {number}: {', '.join(done)}; {counts.events} events, {counts.lost} lost, {counts.doubled} doubled,"
               f" {counts.reordered} reordered; {(time.monotonic() - begun) / 60:.1f} min", flush=True)

@@ -17,9 +17,11 @@ SCHEMA = """
 CREATE TABLE accounts (id int PRIMARY KEY, client int, seq bigint, balance bigint NOT NULL);
 CREATE TABLE lists (id int PRIMARY KEY, client int, seq bigint, items text NOT NULL);
 CREATE TABLE entries (id bigint PRIMARY KEY, client int, seq bigint, payload text);
+CREATE INDEX ON entries (client, id);
 CREATE TABLE things (id bigint PRIMARY KEY, client int, seq bigint, note text, big text);
 ALTER TABLE things ALTER big SET STORAGE EXTERNAL;
 CREATE TABLE keyless (client int, seq bigint, note text);
+CREATE INDEX ON keyless (client);
 ALTER TABLE keyless REPLICA IDENTITY FULL;
 CREATE TABLE wide (id int PRIMARY KEY, client int, seq bigint);
 """
