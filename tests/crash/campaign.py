@@ -14,7 +14,7 @@ import harness
 import psycopg2
 import workload
 from checker import Checker, Counts
-from nemeses import NEMESES
+from nemeses import NEMESES, SERVERS
 from pipeline import Pipeline
 from proxy import Proxy
 from truth import Truth, lsn_number
@@ -22,7 +22,6 @@ from watch import Watch
 from workload import ACCOUNTS, BALANCE, TABLES, Work
 
 SENDER_TIMEOUT = 5  # Seconds; the source's wal_sender_timeout while the laboratory runs.
-SERVERS = ("source", "lake", "target", "kafka")
 
 
 class Laboratory:

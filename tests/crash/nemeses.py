@@ -27,10 +27,10 @@ def kill(lab):
 
 
 def kill_large(lab):
-    """kill -9 again and again while a transaction of 20 000 rows or more is on its way."""
-    end = lab.large_transaction(lab.random.choice((20_000, 40_000)))
-    for _ in range(lab.random.randrange(2, 7)):
-        pause(lab, 0, 0.6)
+    """kill -9 again and again while a transaction of 40 000 rows or more is on its way."""
+    end = lab.large_transaction(lab.random.choice((40_000, 60_000)))
+    for _ in range(lab.random.randrange(3, 8)):
+        pause(lab, 0, 0.3)
         if lab.confirmed() < end:
             lab.count("kills_in_large_transaction")
         lab.kill()
@@ -67,6 +67,9 @@ def two_processes(lab):
 
 # --- Servers ---
 
+SERVERS = ("source", "lake", "target", "kafka")
+
+
 def server(name, how):
     def fault(lab):
         lab.stop_server(name, how)
@@ -74,6 +77,15 @@ def server(name, how):
         lab.start_server(name)
     fault.__name__ = f"{name}_{how}"
     return fault
+
+
+def all_crash(lab):
+    """The machine that carries everything crashes: all four servers, in any order."""
+    for name in lab.random.sample(SERVERS, len(SERVERS)):
+        lab.stop_server(name, "immediate")
+    pause(lab, 0, 1)
+    for name in lab.random.sample(SERVERS, len(SERVERS)):
+        lab.start_server(name)
 
 
 def slot_back(lab):
@@ -226,7 +238,7 @@ NEMESES = {
     "terminate": (terminate, 2), "slot-back": (slot_back, 2),
     "source-crash": (server("source", "immediate"), 2), "source-restart": (server("source", "fast"), 1),
     "lake-crash": (server("lake", "immediate"), 2), "target-crash": (server("target", "immediate"), 2),
-    "kafka-crash": (server("kafka", "immediate"), 2), "kafka-restart": (server("kafka", "fast"), 1),
+    "kafka-crash": (server("kafka", "immediate"), 2), "kafka-restart": (server("kafka", "fast"), 1), "all-crash": (all_crash, 1),
     "crash-point": (crash_point, 5), "two-sinks": (two_sinks, 1), "net-reset": (reset, 2), "net-half-close": (half_close, 1),
     "net-slow": (slow, 1), "net-hole": (hole, 1), "net-refuse": (refuse, 1), "net-cut": (cut, 2), "commit-cut": (commit_cut, 3),
     "endtxn-cut": (endtxn_cut, 2), "none": (none, 0.5),
