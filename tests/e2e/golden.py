@@ -86,6 +86,7 @@ class GoldenPipeline(Pipeline):
 
     def __exit__(self, *_):
         self.kill()
+        self.drop_slot()
         self.source.close()
 
     def clean(self):
