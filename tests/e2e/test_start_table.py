@@ -69,8 +69,8 @@ def run_once(pipeline, table="events"):
     assert pipeline.stop()[0] == 0
 
 
-def crash_with_tail(pipeline, table="events"):
-    """Killed while Kafka holds rows that the position does not cover. Returns how many rows there are in all."""
+def crash_with_tail(pipeline, table="events", write=insert):
+    """Killed while Kafka holds rows that the position does not cover. Returns how many records there are in all."""
     topic = pipeline.topic(table)
     seq = 0
 
@@ -83,7 +83,7 @@ def crash_with_tail(pipeline, table="events"):
         for more in (1, 3):
             for _ in range(more):
                 seq += 1
-                insert(pipeline, seq, table)
+                write(pipeline, seq, table)
             wait_until("the rows in Kafka", lambda: held() == seq, every=0.005)
         pipeline.kill()
         if held() > sum(position(pipeline)["topics"][topic]):
@@ -272,6 +272,25 @@ def test_tail_expired(stream):
     insert(stream, seq + 1)
     wait_until("the rows again", lambda: stream.check_alive() or rows(stream)[-1] == seq + 1)
     assert seq in rows(stream)
+
+
+def test_tail_compacted(stream):
+    """A topic that keeps the last record of each key only: of the same row's changes in the tail the first ones are gone."""
+    stream.source_options.update({f"topic.creation.default.{name}": value for name, value in {
+        "cleanup.policy": "compact", "segment.bytes": 1 << 20, "min.cleanable.dirty.ratio": 0.01}.items()})
+
+    def rewrite(pipeline, seq, table):
+        """So large that a segment holds two of them: only closed segments are compacted."""
+        pipeline.source.query(f"INSERT INTO {table} SELECT 1, 0, string_agg(md5(random()::text), '') FROM generate_series(1, 13000)"
+                              " ON CONFLICT (client, seq) DO UPDATE SET payload = excluded.payload")
+    seq = crash_with_tail(stream, write=rewrite)
+    covered = sum(position(stream)["topics"][stream.topic("events")])
+    wait_until("a hole in the tail", lambda: not any(m.offset() == covered for m in stream.records("events")), 120, every=1)
+    refuses(stream, 58, "compaction", ACCEPT)
+    stream.pipeline_options["topic.mismatch"] = "accept"
+    stream.start("produce")
+    insert(stream, seq + 1)
+    wait_until("the next row", lambda: stream.check_alive() or rows(stream)[-1] == seq + 1)
 
 
 def test_foreign_record_in_the_tail(stream):
