@@ -215,19 +215,22 @@ def idle(options):
 
 
 def coldstart(options):
-    clean, killed, released = [], [], []
-    for command in ("produce",):
-        with pipeline("coldstart", lake=False, target=False) as pipe:
+    """Of the capture into Kafka, and of the whole pipeline into the target."""
+    rows = []
+    for command, where in (("produce", "Kafka"), ("run", "the target")):
+        clean, killed, released = [], [], []
+        with pipeline("coldstart", lake=command == "run", target=command == "run") as pipe:
             pipe.source.query(NARROW)
             pipe.source.query("INSERT INTO load (n) VALUES (0)")
             pipe.start(command)
             pipe.wait_streaming()
             end = TopicEnd(pipe.topic("load"))
+            count = end if command == "produce" else lambda: pipe.target.value("SELECT max(id) FROM public.load")
             wait_until("the snapshot", lambda: end() == 1)
+            pipe.wait_equal(["load"])
             for _ in range(max(5, options.runs)):
                 assert pipe.stop()[0] == 0
-                clean.append(first_event(pipe, command, end))
-                pipe.process.send_signal(signal.SIGKILL)
+                clean.append(first_event(pipe, command, count))
                 begun = time.monotonic()
                 pipe.kill()
                 connection = pipe.source.connect()
@@ -239,21 +242,24 @@ def coldstart(options):
                         time.sleep(0.001)
                 connection.close()
                 released.append(time.monotonic() - begun)
-                killed.append(first_event(pipe, command, end))
-    table("From the start of the process to the first event in Kafka (existing slot, warm broker), s",
-          ("", "median", "worst"),
-          [("after a clean stop", f"{statistics.median(clean):.3f}", f"{max(clean):.3f}"),
-           ("after kill -9, once the server had released the slot", f"{statistics.median(killed):.3f}", f"{max(killed):.3f}"),
-           ("(the server's release)", f"{statistics.median(released):.3f}", f"{max(released):.3f}")])
+                killed.append(first_event(pipe, command, count))
+        rows += [(f"`{command}` to {where}, after a clean stop", *median_and_worst(clean)),
+                 (f"`{command}` to {where}, after kill -9, once the server had released the slot", *median_and_worst(killed)),
+                 ("(the server's release)", *median_and_worst(released))]
+    table("From the start of the process to the first event (existing slot, warm broker), s", ("", "median", "worst"), rows)
 
 
-def first_event(pipe, command, end):
-    """Seconds from the start of the process until a row that was written before it is in the topic."""
-    before = end()
+def median_and_worst(values):
+    return f"{statistics.median(values):.3f}", f"{max(values):.3f}"
+
+
+def first_event(pipe, command, count):
+    """Seconds from the start of the process until a row that was written before it is there."""
+    before = count()
     pipe.source.query("INSERT INTO load (n) VALUES (1)")
     begun = time.monotonic()
     pipe.start(command)
-    while end() == before:
+    while count() == before:
         pipe.check_alive()
         time.sleep(0.002)
     taken = time.monotonic() - begun
