@@ -10,7 +10,7 @@
 
 namespace walrelay::app {
 
-// A line each; none without a sink, and none for defaults.
+// A line each; none without a sink.
 std::vector<std::string> LossyModes(const Config& config);
 
 }  // namespace walrelay::app

@@ -6,11 +6,15 @@
 
 #include "apply/field_type.h"
 #include "apply/mirror_table.h"
+#include "apply/source_table.h"
 
 namespace walrelay::apply {
 
 // "amount (numeric as a double: decimal.handling.mode), …"; empty: none. `row` is what the records'
 // schema says.
 std::string LossyColumns(const Fields& row, const MirrorTable& table);
+
+// Columns of the source that its records say nothing of; empty: none.
+std::string ColumnsWithoutField(const Fields& row, const SourceTable& source);
 
 }  // namespace walrelay::apply

@@ -206,9 +206,25 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
                      RemarksOnRole(connection_, options_.kind, role_, name));
     for (const std::string& remark : remarks) log::Warn(SinkName(options_.kind), ": ", remark);
   }
-  if (const std::string lost = LossyColumns(row, *shape); is_new && !lost.empty()) {
-    log::Warn(SinkName(options_.kind), ": records of ", source.schema, ".", source.table,
-              " cannot say all that its columns hold: ", lost);
+  if (is_new) {
+    Fields read = row;
+    for (Field& field : read) {
+      const auto column = shape->Find(field.name);
+      if (envelope.row_fields == nullptr && column)
+        field.type = TypeOfColumn(shape->columns[*column].type, options_.schemaless);
+    }
+    if (const std::string lost = LossyColumns(read, *shape); !lost.empty()) {
+      log::Warn(SinkName(options_.kind), ": records of ", source.schema, ".", source.table,
+                " cannot say all that its columns hold: ", lost);
+    }
+  }
+  if (is_new && known != nullptr) {
+    if (const std::string without = ColumnsWithoutField(row, *known); !without.empty()) {
+      log::Info(SinkName(options_.kind), ": records of ", source.schema, ".", source.table,
+                " have nothing of columns ", without,
+                ": types that Debezium does not know (include.unknown.datatypes), generated "
+                "columns, or filters");
+    }
   }
   auto table = std::make_unique<Table>(*std::move(shape));
   table->source = source;

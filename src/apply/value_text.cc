@@ -71,6 +71,12 @@ bool AppendWithoutExponent(std::string_view number, std::string& out) {
 
 bool HasNul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
+// Text columns too: somebody made them for bytes, which they show as bytea does.
+bool HoldsBytes(const ColumnType& column) {
+  return column.form == ColumnForm::kBytea || column.name == "text" || column.name == "varchar" ||
+         column.name == "bpchar";
+}
+
 bool DecodeHex(std::string_view text, std::string& out) {
   const auto is_hex = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -240,6 +246,11 @@ bool ValueText::AppendBinary(const FieldType& type, const ColumnType& column, st
     const bool padded = column.form != ColumnForm::kVarbit;
     AppendBits(bytes_, padded ? static_cast<size_t>(type.precision) : 0, out);
     return true;
+  }
+  if (type.form == Form::kBytes && !HoldsBytes(column)) {
+    // include.unknown.datatypes: the bytes are those of the value's text.
+    out.append(bytes_);
+    return !HasNul(bytes_);
   }
   AppendHexBytea(bytes_, out);
   return true;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/status.h"
+
 namespace walrelay::app {
 namespace {
 
@@ -19,18 +21,42 @@ Config With(const Settings& source, bool target = true) {
   return config;
 }
 
+constexpr const char* kIntervals = "interval.handling.mode = numeric (Debezium's default)";
+
 TEST(LossyModes, AreNamedWithTheirColumns) {
   EXPECT_THAT(LossyModes(With({{"decimal.handling.mode", "double"},
                                {"time.precision.mode", "connect"},
+                               {"interval.handling.mode", "string"},
+                               {"unavailable.value.placeholder", "gone"},
                                {"money.fraction.digits", "0"}})),
               ElementsAre(HasSubstr("decimal.handling.mode = double: numeric and money columns"),
                           HasSubstr("time.precision.mode = connect: time and timestamp columns"),
+                          HasSubstr("unavailable.value.placeholder is not Debezium's default"),
                           HasSubstr("money.fraction.digits = 0: money columns")));
 }
 
-TEST(LossyModes, AreNoneByDefaultAndWithoutASink) {
-  EXPECT_THAT(LossyModes(With({})), IsEmpty());
-  EXPECT_THAT(LossyModes(With({{"decimal.handling.mode", "string"}})), IsEmpty());
+TEST(LossyModes, IncludeThoseOfTheNewerDebezium) {
+  for (const char* mode : {"nanoseconds", "isostring"}) {
+    Config config = With({{"time.precision.mode", mode}, {"interval.handling.mode", "string"}});
+    config.pipeline.compat = "3.6.1.Final";
+    EXPECT_THAT(LossyModes(config), ElementsAre(HasSubstr(Cat("time.precision.mode = ", mode))));
+  }
+}
+
+TEST(LossyModes, UnknownTypesAreLostAsTextOnly) {
+  EXPECT_THAT(LossyModes(With({{"include.unknown.datatypes", "true"}})),
+              ElementsAre(HasSubstr(kIntervals)));
+  EXPECT_THAT(LossyModes(With({{"include.unknown.datatypes", "true"},
+                               {"binary.handling.mode", "hex"}})),
+              ElementsAre(HasSubstr(kIntervals), HasSubstr("include.unknown.datatypes")));
+}
+
+TEST(LossyModes, OfTheDefaultsAreIntervals) {
+  EXPECT_THAT(LossyModes(With({})), ElementsAre(HasSubstr(kIntervals)));
+  EXPECT_THAT(LossyModes(With({{"interval.handling.mode", "string"}})), IsEmpty());
+}
+
+TEST(LossyModes, AreNoneWithoutASink) {
   EXPECT_THAT(LossyModes(With({{"decimal.handling.mode", "double"}}, false)), IsEmpty());
 }
 

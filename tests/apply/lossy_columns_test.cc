@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/status.h"
+
 namespace walrelay::apply {
 namespace {
 
@@ -39,9 +41,29 @@ TEST(LossyColumns, TimesInMilliseconds) {
 }
 
 TEST(LossyColumns, ElementsOfArrays) {
-  FieldType array{.form = Form::kArray};
-  array.element = std::make_shared<const FieldType>(FieldType{.form = Form::kFloat, .digits = 8});
-  EXPECT_NE(Loss(array, MakeColumnType("numeric[]", "numeric", true, -1)), "");
+  const auto of = [](FieldType element, std::string_view type) {
+    FieldType array{.form = Form::kArray};
+    array.element = std::make_shared<const FieldType>(std::move(element));
+    return Loss(array, MakeColumnType(Cat(type, "[]"), type, true, -1));
+  };
+  EXPECT_NE(of({.form = Form::kFloat, .digits = 8}, "numeric"), "");
+  EXPECT_EQ(of({.form = Form::kTime, .digits = 6}, "time"), "c (microseconds, in arrays)");
+  EXPECT_NE(of({.form = Form::kZonedTime}, "timetz"), "");
+  EXPECT_EQ(of({.form = Form::kText}, "text"), "");
+  EXPECT_NE(Loss({.form = Form::kBits}, MakeColumnType("bit(3)[]", "bit", true, 3)), "");
+}
+
+TEST(LossyColumns, NamesThatAreStreamed) {
+  EXPECT_NE(Loss({.form = Form::kText}, Column("name", "name")), "");
+}
+
+TEST(ColumnsWithoutField, AreThoseThatRecordsLack) {
+  SourceTable source;
+  for (const char* name : {"id", "a_circle", "v", "a_path"})
+    source.columns.push_back({.name = name, .type = {}, .old_rows = {}});
+  EXPECT_EQ(ColumnsWithoutField({{"id", {}}, {"v", {}}}, source), "a_circle, a_path");
+  source.columns.resize(1);
+  EXPECT_EQ(ColumnsWithoutField({{"id", {}}, {"v", {}}}, source), "");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "app/commands/sink_session.h"
 #include "app/exit_code.h"
+#include "app/lossy_modes.h"
 #include "app/stage_options.h"
 #include "app/takeover.h"
 #include "apply/progress.h"
@@ -137,6 +138,9 @@ absl::Status PlanApplyCommand(const Config& config, Console& console, bool json)
           }));
     }
   }
+  // Beside the JSON, which is a list of beginnings.
+  std::ostream& notes = json ? console.err : console.out;
+  for (const std::string& loss : LossyModes(config)) notes << "Note: " << loss << '\n';
   if (json) {
     PrintJson(beginnings, console);
   } else {
