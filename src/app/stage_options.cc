@@ -126,12 +126,17 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
   options.sink.raw_keep_days = sink.raw_keep_days;
   if (sink.raw_payload == "json") options.sink.raw_payload = apply::RawPayload::kJson;
   if (sink.raw_payload == "text") options.sink.raw_payload = apply::RawPayload::kText;
-  if (!config.source.empty()) {
+  if (config.source.contains("database.hostname")) {
     ASSIGN_OR_RETURN(pg::ConnectionOptions source, MakeSourceConnection(config));
     source.SetDefault("application_name", Cat("walrelay types ", config.pipeline.name));
     options.sink.source_table = [types = std::make_shared<SourceTypes>(std::move(source))](
                                     const std::string& schema, const std::string& table) {
       return types->Read(schema, table);
+    };
+  } else if (config.source.contains("binary.handling.mode")) {
+    // What the connector writes is known, if not its tables: then bytes are not guessed.
+    options.sink.source_table = [](const std::string&, const std::string&) {
+      return std::optional<apply::SourceTable>();
     };
   }
   auto connection = pg::ConnectionOptions::Parse(sink.connection);

@@ -188,7 +188,10 @@ FieldType TypeOfColumn(const ColumnType& column, const SchemalessFormat& format)
   if (name == "float4" || name == "float8") return {.form = Form::kFloat, .digits = 8};
   if (name == "numeric") return NumericType(column.typmod, format);
   if (name == "money") return {.form = Form::kDecimal, .scale = 2};
-  if (name == "bytea") return {.form = Form::kBytes};
+  if (name == "bytea") {
+    const bool is_base64 = format.binary == SchemalessFormat::Binary::kBase64;
+    return {.form = is_base64 ? Form::kBytes : Form::kText};
+  }
   if (name == "date") return {.form = Form::kDate};
   if (name == "time")
     return {.form = Form::kTime, .digits = TimeDigits(column.typmod, true, format)};

@@ -35,5 +35,23 @@ TEST(StageOptions, ARunHasEveryWorker) {
             (std::vector<std::string>{"lake-1", "lake-2", "lake-3", "target-1", "target-2"}));
 }
 
+TEST(StageOptions, ASourceThatIsNotNamedIsNotAskedAndNothingIsGuessedOfIt) {
+  const auto sink = [](std::string_view source) {
+    const auto config = ParseConfig(Cat("[source]\n", source, "\n", kSharedSinks), "test.toml", {});
+    EXPECT_TRUE(config.ok()) << config.status();
+    auto sinks = MakeSinkOptions(*config, Stages::kApply);
+    EXPECT_TRUE(sinks.ok()) << sinks.status();
+    return std::move(sinks->at(0).sink);
+  };
+  EXPECT_FALSE(sink("'topic.prefix' = 'cdc'").source_table);
+  const apply::SinkOptions modes =
+      sink("'topic.prefix' = 'cdc'\n'binary.handling.mode' = 'bytes'");
+  ASSERT_TRUE(modes.source_table) << "its options are known";
+  EXPECT_EQ(*modes.source_table("public", "t"), std::nullopt);
+  EXPECT_TRUE(sink("'topic.prefix' = 'cdc'\n'database.hostname' = 'h'\n'database.user' = 'u'\n"
+                   "'database.dbname' = 'd'")
+                  .source_table);
+}
+
 }  // namespace
 }  // namespace walrelay::app

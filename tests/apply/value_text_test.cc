@@ -70,6 +70,13 @@ TEST(ValueText, WritesBinaryByTheColumn) {
   EXPECT_EQ(TextOf(R"({"type":"boolean"})", "false"), "f");
 }
 
+TEST(ValueText, WritesTheTextOfUnknownTypes) {
+  const std::string bytes = R"({"type":"bytes"})";
+  EXPECT_EQ(TextOf(bytes, R"("PCgxLDIpLDM+")", Column("circle")), "<(1,2),3>");
+  EXPECT_EQ(TextOf(bytes, R"("AP8=")", Column("circle")), kRefused) << "no text has zero bytes";
+  EXPECT_EQ(TextOf(bytes, R"("AP8=")", Column("text")), "\\x00ff") << "made for bytes";
+}
+
 TEST(ValueText, WritesDatesAndTimes) {
   EXPECT_EQ(TextOf(Named("int32", "io.debezium.time.Date"), "18263"), "2020-01-02");
   EXPECT_EQ(TextOf(Named("int32", "io.debezium.time.Time"), "42690123"), "11:51:30.123000");
@@ -167,12 +174,9 @@ TEST(TypeOfColumn, ReadsValuesWithoutSchemaByTheColumnsType) {
   format.decimals_are_text = true;
   EXPECT_EQ(text(Column("numeric"), R"("1.50")"), "1.50");
   format.binary = SchemalessFormat::Binary::kHex;
-  JsonReader reader;
-  std::string out;
-  ValueText values(format);
-  EXPECT_TRUE(
-      values.Append({.form = Form::kText}, Column("bytea"), *reader.Parse(R"("00ff")"), out));
-  EXPECT_EQ(out, "\\x00ff");
+  EXPECT_EQ(text(Column("bytea"), R"("00ff")"), "\\x00ff");
+  format.binary = SchemalessFormat::Binary::kBase64UrlSafe;
+  EXPECT_EQ(text(Column("bytea"), R"("-_8=")"), "\\xfbff");
 }
 
 TEST(Placeholder, IsRecognisedInEveryTypeThatHasOne) {
