@@ -19,8 +19,9 @@ class RebuildTest : public SinkTest {
     lsn = at;
     records.AddHeader(Event("c", "null", Row(Cat(to), v), Cat(to)), "__debezium.oldkey", "{}");
   }
-  void Run(bool expect_letters = false) {
-    auto rebuild = Rebuild::Open({.sink = Options(SinkKind::kLake), .table = {"public", "t"}, .progress = {}});
+  void Run(bool expect_letters = false) { Run(Options(SinkKind::kLake), expect_letters); }
+  void Run(const SinkOptions& sink, bool expect_letters = false) {
+    auto rebuild = Rebuild::Open({.sink = sink, .table = {"public", "t"}, .progress = {}});
     ASSERT_TRUE(rebuild.ok()) << Message(rebuild.status());
     ASSERT_TRUE((*rebuild)->Lock().ok());
     const auto result = (*rebuild)->Run();
@@ -144,6 +145,28 @@ TEST_F(RebuildTest, AColumnThatTheSourceHasDropped) {
     EXPECT_EQ(Lake(), "1|a\n2|NULL");
     EXPECT_EQ(lake->All("SELECT pipeline FROM walrelay.known_schemas"), "test");
   }
+  lake->All("ALTER TABLE cdc_processed.t DROP COLUMN v");
+  const auto columns = [&] {
+    return lake->All(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'cdc_processed.t'::regclass AND attnum > 0 "
+        "AND NOT attisdropped ORDER BY attnum");
+  };
+  const std::string live = columns();
+  EXPECT_NE(live.find("n\n"), std::string::npos) << "this one stays";
+  Run();
+  EXPECT_EQ(columns(), live) << "its older events have it still";
+  EXPECT_EQ(Lake("id"), "1\n2");
+}
+
+// Somebody has dropped it here: the source has it still, and its values are among the events.
+TEST_F(RebuildTest, AColumnThatTheMirrorAloneHasLost) {
+  auto sink = Open(Options(SinkKind::kLake));
+  Insert(1, R"("a")");
+  MustApply(*sink);
+  sink.reset();
+  lake->All("ALTER TABLE cdc_processed.t DROP COLUMN v");
+  Run();
+  EXPECT_EQ(Lake(), "1|a");
 }
 
 TEST_F(RebuildTest, ALiveSinkGoesOnWithTheNewTable) {
@@ -158,6 +181,92 @@ TEST_F(RebuildTest, ALiveSinkGoesOnWithTheNewTable) {
   EXPECT_TRUE(sink->Apply(batch).ok());
   EXPECT_EQ(Lake(), "1|a\n2|b");
 }
+
+// A mirror is made anew whatever its lake is like.
+struct Variant {
+  const char* name;
+  void (*set)(SinkOptions& options) = [](SinkOptions&) {};
+  const char* before = "SELECT 1";  // In the lake, before the first record.
+  bool schemas = true;
+};
+
+class RebuildVariants : public RebuildTest, public ::testing::WithParamInterface<Variant> {
+ protected:
+  void Make(std::string_view op, std::string_view before, std::string_view after, int id) {
+    if (GetParam().schemas) {
+      Event(op, before, after, Cat(id));
+      return;
+    }
+    const std::string source =
+        Cat(R"({"version":"x","ts_ms":1700000000123,"schema":"public","table":"t","lsn":)", lsn++, "}");
+    records.Add("cdc.public.t", 0, offset++, Cat(R"({"id":)", id, "}"),
+                Cat(R"({"before":)", before, R"(,"after":)", after, R"(,"source":)", source,
+                    R"(,"op":")", op, R"(","ts_ms":1})"));
+  }
+  std::string Everything() {
+    return lake->All("SELECT to_jsonb(t) - 'synced_at' FROM cdc_processed.t ORDER BY id");
+  }
+};
+
+TEST_P(RebuildVariants, EqualsTheLiveOne) {
+  SinkOptions options = Options(SinkKind::kLake);
+  GetParam().set(options);
+  lake->All(GetParam().before);
+  auto sink = Open(options);
+  ASSERT_NE(sink, nullptr);
+  for (int id = 1; id <= 6; ++id)
+    Make(id < 3 ? "r" : "c", "null", Row(Cat(id), R"("{\"a\": [1,  2]}")", R"("AN4=")"), id);
+  Make("u", "null", Row("1", kUnsentText, R"("MDk=")"), 1);
+  Make("u", "null", Row("2", R"("ä\"\\\n")"), 2);
+  Make("d", Row("3", "null"), "null", 3);
+  Make("d", Row("4", "null"), "null", 4);
+  Make("c", "null", Row("4", "null"), 4);
+  MustApply(*sink);
+  Make("u", "null", Row("5", R"("later")", R"("AN4=")"), 5);
+  MustApply(*sink);
+  sink.reset();
+  const std::string live = Everything();
+  EXPECT_NE(live.find("later"), std::string::npos);
+  for (int i = 0; i < 2; ++i) {
+    Run(options);
+    EXPECT_EQ(Everything(), live);
+  }
+  sink = Open(options);
+  Make("u", "null", Row("6", kUnsentText, R"("MDk=")"), 6);
+  MustApply(*sink);
+  EXPECT_EQ(lake->One("SELECT v || ' ' || n FROM cdc_processed.t WHERE id = 6"),
+            "{\"a\": [1,  2]} 123.45");
+}
+
+constexpr const char* kMirror =
+    "CREATE SCHEMA cdc_processed; CREATE TABLE cdc_processed.t (id int PRIMARY KEY, v text, n numeric(10,2))";
+// As the Python consumer's set-up made them.
+constexpr const char* kConsumersTables =
+    "CREATE SCHEMA cdc_raw; CREATE TABLE cdc_raw.cdc_events (id serial PRIMARY KEY, source_table "
+    "varchar(255) NOT NULL, operation varchar(10) NOT NULL, event_key jsonb, before_data jsonb, after_data "
+    "jsonb, source_metadata jsonb, kafka_topic varchar(255), kafka_partition int, kafka_offset bigint, "
+    "event_timestamp timestamp, processed_at timestamp DEFAULT now()); "
+    "CREATE SCHEMA cdc_processed; CREATE TABLE cdc_processed.t (id int PRIMARY KEY, v varchar(255), n "
+    "decimal(10, 2), cdc_operation varchar(10), cdc_timestamp timestamp, synced_at timestamp DEFAULT now())";
+
+INSTANTIATE_TEST_SUITE_P(
+    Lakes, RebuildVariants,
+    ::testing::Values(
+        Variant{.name = "soft_deletes", .set = [](SinkOptions& options) { options.soft_deletes = true; }},
+        Variant{.name = "days", .set = [](SinkOptions& options) { options.raw_days = true; }},
+        Variant{.name = "json", .set = [](SinkOptions& options) { options.raw_payload = RawPayload::kJson; }},
+        Variant{.name = "text", .set = [](SinkOptions& options) { options.raw_payload = RawPayload::kText; }},
+        Variant{.name = "schemas_off", .before = kMirror, .schemas = false},
+        Variant{.name = "schemas_off_soft_text",
+                .set =
+                    [](SinkOptions& options) {
+                      options.soft_deletes = true;
+                      options.raw_payload = RawPayload::kText;
+                    },
+                .before = kMirror,
+                .schemas = false},
+        Variant{.name = "consumers_tables", .before = kConsumersTables}),
+    [](const auto& given) { return given.param.name; });
 
 }  // namespace
 }  // namespace walrelay::apply

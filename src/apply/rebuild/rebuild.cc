@@ -253,10 +253,22 @@ absl::Status Rebuild::Finish() {
   if (replaces) {
     RETURN_IF_ERROR(swap_->LockLive());
     RETURN_IF_ERROR(CheckLost());
+    RETURN_IF_ERROR(DropGoneColumns());
   }
   RETURN_IF_ERROR(swap_->Swap());
   RETURN_IF_ERROR(TakeBookkeeping());
   return connection_.Commit();
+}
+
+// A column that the source has dropped, and the live table too, is brought back by older events.
+absl::Status Rebuild::DropGoneColumns() {
+  const std::string sink = sink_name();
+  const pg::Parameter parameters[] = {options_.sink.pipeline, sink, source_table_};
+  ASSIGN_OR_RETURN(const pg::Result known,
+                   connection_.Execute("SELECT column_names FROM walrelay.known_schemas WHERE "
+                                       "pipeline = $1 AND sink = $2 AND source_table = $3",
+                                       parameters));
+  return known.rows() == 0 ? absl::OkStatus() : swap_->DropGoneColumns(known.text(0, 0));
 }
 
 absl::Status Rebuild::CheckLost() {

@@ -69,6 +69,7 @@ class Rebuild {
   absl::StatusOr<int64_t> ReadRound();
   absl::Status ApplyBatch();
   absl::Status Finish();
+  absl::Status DropGoneColumns();
   absl::Status CheckLost();
   absl::Status TakeBookkeeping();
   absl::Status Discard();

@@ -75,6 +75,13 @@ WHERE i.indrelid = $2::regclass AND i.indisprimary
   AND EXISTS (SELECT FROM pg_attribute l WHERE l.attrelid = $1::regclass AND l.attname = a.attname AND NOT l.attisdropped)
 ORDER BY k)";
 
+// $3: the source's columns.
+constexpr std::string_view kGoneColumns = R"(
+SELECT format('ALTER TABLE %s DROP COLUMN %I', $2::text, n.attname)
+FROM pg_attribute n
+WHERE n.attrelid = $2::regclass AND n.attnum > 0 AND NOT n.attisdropped AND n.attname <> ALL ($3::text[]) AND NOT EXISTS (
+  SELECT FROM pg_attribute l WHERE l.attrelid = $1::regclass AND l.attname = n.attname AND NOT l.attisdropped))";
+
 // Where there was no live one: as if the new one had had its name from the beginning.
 constexpr std::string_view kOwnIndexNames = R"(
 SELECT c.relname, $3 || substr(c.relname, length($2) + 1)
@@ -176,6 +183,12 @@ absl::StatusOr<int64_t> TableSwap::CountLive() {
 
 absl::Status TableSwap::LockLive() {
   return Run(Cat("LOCK TABLE ", live_, " IN ACCESS EXCLUSIVE MODE"));
+}
+
+absl::Status TableSwap::DropGoneColumns(std::string_view known) {
+  ASSIGN_OR_RETURN(const Rows drops, Read(kGoneColumns, {live_, beside_, known}));
+  for (const auto& [sql, none] : drops) RETURN_IF_ERROR(Run(sql));
+  return absl::OkStatus();
 }
 
 absl::Status TableSwap::RenameIndexes(const Rows& names) {

@@ -47,6 +47,9 @@ class TableSwap {
 
   absl::StatusOr<int64_t> CountLive();
   absl::Status LockLive();
+  // Columns that the new one has and the live one has not, and that the source has not either,
+  // whose newest columns `known` (an array's text) says.
+  absl::Status DropGoneColumns(std::string_view known);
   // Rows of the live one whose key the new one does not have; without a primary key as many as it
   // has less.
   absl::StatusOr<int64_t> CountLost();
