@@ -318,10 +318,10 @@ class Pipeline:
                                             stderr=subprocess.STDOUT, cwd=self.folder, env={**os.environ, **environment})
         return self.process
 
-    def command(self, *arguments):
+    def command(self, *arguments, seconds=60):
         """Runs another command of the program with this configuration; returns the finished process."""
         return subprocess.run([BINARY, *arguments, "--config", self.write_configuration()], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=60, check=False)
+                              capture_output=True, text=True, timeout=seconds, check=False)
 
     def check_alive(self):
         if self.process is None or self.process.poll() is not None:

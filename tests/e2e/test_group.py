@@ -1,5 +1,6 @@
 """Several instances of `apply` in one consumer group: partitions move between them while rows come, and each raw event is
 there once, no matter who is killed, stopped or added, and when."""
+import json
 import signal
 import subprocess
 
@@ -137,6 +138,38 @@ def test_instances_come_and_go(group):
     check_once_each(group)
     for instance in (first, third, fifth):
         assert instance.stop() == 0, f"instance {instance.number}"
+    assert group.stop()[0] == 0
+
+
+def test_repair_beside_a_group(group):
+    """Rows of the copy are spoiled and repaired while three members write it, and one of them is killed: nothing older than what
+    the source has is ever put over it, and no member stumbles over the repair."""
+    group.source.query("INSERT INTO accounts SELECT n, 0, 'quiet' FROM generate_series(1001, 1030) n")
+    group.start("produce")
+    group.wait_streaming()
+    members = [add(group) for _ in range(3)]
+    for member in members:
+        member.wait_reading()
+    group.wait_equal(TABLES, 180)
+    repaired = 0
+    with Load(group.source, work, pause=0.02) as load:
+        for round_ in range(3):
+            group.target.query("UPDATE public.accounts SET note = 'wrong' WHERE id %% 3 = %s", [round_])
+            group.target.query("DELETE FROM public.accounts WHERE id IN (%s, %s)", [7 + round_, 1007 + round_])
+            group.target.query("INSERT INTO public.accounts (id, balance) VALUES (%s, 7)", [2000 + round_])
+            if round_ == 1:
+                members[0].stop(signal.SIGKILL)
+            done = group.command("verify", "--repair", "--yes", "--json", "--sink", "target", "--table", "public.accounts",
+                                 seconds=300)
+            assert done.stdout.startswith("["), done.stdout + done.stderr
+            differences = json.loads(done.stdout)[0]["differences"]
+            assert all(row["repaired"] for row in differences), differences
+            repaired += len(differences)
+        load.wait_commits(50)
+    check_once_each(group)
+    assert repaired >= 3 * (10 + 1), "of the rows that nobody writes alone"
+    for member in members[1:]:
+        assert member.stop() == 0, f"instance {member.number}"
     assert group.stop()[0] == 0
 
 
