@@ -5,6 +5,7 @@ import gc
 import os
 import random
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -247,6 +248,24 @@ class Laboratory:
             if match := re.search(r"(\d+) records that the last run had written were recognised", line):
                 self.count("records_recognised", match.group(1))
 
+    def describe(self):
+        """Keeps beside the logs what the program and the servers say of themselves at a fault, before everything ends."""
+        for name in ("status", "metrics"):
+            if answer := self.pipeline.http(f"/{name}"):
+                (self.folder / name).write_text(answer[1], encoding="utf-8")
+        sessions = []
+        for database in (self.pipeline.source, self.pipeline.lake, self.pipeline.target):
+            with contextlib.suppress(psycopg2.Error):
+                sessions += [(database.server, *row) for row in database.query(
+                    "SELECT pid, backend_type, application_name, state, wait_event, now() - state_change, left(query, 80) FROM pg_stat_activity")]
+        with contextlib.suppress(psycopg2.Error):
+            sessions += self.query_source("SELECT slot_name, active_pid, restart_lsn, confirmed_flush_lsn, pg_current_wal_lsn() FROM pg_replication_slots")
+        (self.folder / "sessions").write_text("\n".join(" | ".join(map(str, row)) for row in sessions) + "\n", encoding="utf-8")
+        if self.pipeline.process and (debugger := shutil.which("gdb")):
+            with open(self.folder / "threads", "wb") as output:
+                subprocess.run([debugger, "-p", str(self.pipeline.process.pid), "-batch", "-ex", "thread apply all bt 20"],
+                               stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL, timeout=120, check=False)
+
     def summary(self, seconds):
         recoveries, waits = self.pipeline.recoveries, self.pipeline.release_waits
         beyond = [a - b for a, b in zip(recoveries, waits)]
@@ -280,6 +299,7 @@ def run(options, folder):
             except Exception as error:  # pylint: disable=broad-except
                 lab.faults += lab.watch.violations
                 lab.fault(f"{type(error).__name__}: {error}")
+                lab.describe()
             finally:
                 lab.watch.stop()
                 lab.count_log()

@@ -210,8 +210,8 @@ def commit_cut(lab):
     """The connection of a sink ends at its COMMIT: half of them happened. Some of the processes die with it."""
     for _ in range(lab.random.randrange(2, 5)):
         name = lab.random.choice(("lake", "target"))
-        lab.proxy("commit", name, lab.random.choice(("before", "after")))
         before = sum(n for key, n in lab.proxy.stats().items() if "commits_cut" in key)
+        lab.proxy("commit", name, lab.random.choice(("before", "after")))
         lab.wait("a commit is cut", lambda: sum(n for key, n in lab.proxy.stats().items() if "commits_cut" in key) > before, 30)
         if lab.random.random() < 0.3:
             lab.kill()
