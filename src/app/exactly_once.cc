@@ -81,9 +81,11 @@ absl::StatusOr<bool> ExactlyOnce::Open(kafka::PartitionId id) {
   return false;
 }
 
-void ExactlyOnce::Acknowledged(kafka::PartitionId id, int64_t offset) {
+int64_t ExactlyOnce::Acknowledged(kafka::PartitionId id, int64_t offset) {
+  const int64_t expected = watch_.expected(id);
   const auto gap = watch_.Acknowledged(id, offset);
   if (gap && !gap_) gap_ = gap;
+  return offset < 0 ? expected : offset;
 }
 
 absl::Status ExactlyOnce::Check() {

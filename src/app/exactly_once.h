@@ -52,7 +52,8 @@ class ExactlyOnce {
                                                           kafka::PartitionId id);
 
   void Sent(kafka::PartitionId id) { watch_.Sent(id); }
-  void Acknowledged(kafka::PartitionId id, int64_t offset);
+  // Returns the record's offset: the one that it must have, where the report has none.
+  int64_t Acknowledged(kafka::PartitionId id, int64_t offset);
   // The marker of a Kafka transaction of ours stands behind its records.
   void Marked(kafka::PartitionId id) { watch_.Marked(id); }
   // What Acknowledged() has found; to be called before a position is written.

@@ -60,7 +60,14 @@ absl::Status KafkaLink::Fence() {
   record.topic = kafka::kPositionsTopic;
   record.key = options_.slot;
   record.value = value;
-  return Explain(transaction_->WriteAlone(record, kWriteLimit));
+  RETURN_IF_ERROR(Explain(transaction_->WriteAlone(record, kWriteLimit)));
+  // A commit is answered before it can be seen: until then an older record is not believed, by which
+  // somebody else would have the pipeline.
+  memory_.Durable({.slot = options_.slot,
+                   .generation = taken.generation,
+                   .offset = kafka::kNoOffset,
+                   .end_lsn = taken.end_lsn});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<kafka::LogEnds> KafkaLink::Ends(const std::string& topic) {

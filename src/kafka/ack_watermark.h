@@ -40,6 +40,8 @@ class AckWatermark {
   void Start(PartitionId partition, int64_t next);
   // A record goes out.
   Ticket Sent(PartitionId partition);
+  // Which partition an open one went to.
+  PartitionId PartitionOf(Ticket ticket) { return open_[ticket - first_open_].partition; }
   // It is durable, at this offset or kNoOffset. Once per ticket. Returns its partition.
   PartitionId Acknowledged(Ticket ticket, int64_t offset);
   // A transaction marker of ours takes the offset behind the last record. Nothing is in flight.

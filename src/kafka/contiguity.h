@@ -35,6 +35,11 @@ class Contiguity {
     return partition < partitions_.size() && partitions_[partition].next >= 0;
   }
 
+  // The offset that the next report must have.
+  int64_t expected(PartitionId partition) const {
+    return partitions_[partition].next + partitions_[partition].counted;
+  }
+
   void Sent(PartitionId partition) { ++partitions_[partition].in_flight; }
   // A record is durable, at this offset or kNoOffset. Records of one partition come in order.
   std::optional<OffsetGap> Acknowledged(PartitionId partition, int64_t offset);

@@ -133,6 +133,19 @@ TEST_F(ExactlyOnceTest, AReportWithoutAnOffsetIsSettledByTheEnd) {
   EXPECT_EQ(ExitCodeOf(once_->Check()), ExitCode::kRecordsDiffer);
 }
 
+// Where the position counted from is not where the partition ended: what is void takes offsets too.
+TEST_F(ExactlyOnceTest, AReportWithoutAnOffsetGetsTheOneThatItMustHave) {
+  topic_.logs[0] = {"void", "void"};
+  Begin();
+  once_->Start(0, 2, 2);
+  EXPECT_TRUE(IsNew("a"));
+  EXPECT_TRUE(IsNew("b"));
+  once_->Sent(0);
+  once_->Sent(0);
+  EXPECT_EQ(once_->Acknowledged(0, kafka::kNoOffset), 2);
+  EXPECT_EQ(once_->Acknowledged(0, 3), 3);
+}
+
 TEST_F(ExactlyOnceTest, RecordsThatAreLostStopIt) {
   Begin();
   once_->Start(0, 0, 0);

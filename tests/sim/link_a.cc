@@ -4,51 +4,22 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <random>
 #include <set>
 #include <vector>
 
 #include "app/exactly_once.h"
-#include "app/start_decision.h"
 #include "base/check.h"
 #include "kafka/ack_watermark.h"
 #include "kafka/position_reader.h"
+#include "tests/sim/source.h"
 
 namespace walrelay::sim {
 namespace {
 
-constexpr int kTopics = 2;
-constexpr int kPartitions = 2;
-constexpr int kLanes = kTopics * kPartitions;  // A lane is one partition of one topic.
 constexpr int kPositionLane = kLanes;
 constexpr int kForeign = -1;
 constexpr size_t kMostInFlight = 6;
 constexpr uint64_t kMostSteps = 20'000;
-
-const std::string kTopicNames[kTopics] = {"t0", "t1"};
-
-struct Row {
-  int lane = 0;
-  int lsn = 0;
-  std::string key;
-  std::string value;
-};
-struct Transaction {
-  int end_lsn = 0;
-  int first_row = 0;
-  int end_row = 0;
-};
-
-// The WAL and its slot.
-struct Source {
-  std::vector<Row> rows;
-  std::vector<Transaction> transactions;
-  size_t committed = 0;
-  int confirmed = 0;
-  int saved = 0;  // What a crash leaves of it.
-
-  int flush() const { return committed == 0 ? 0 : transactions[committed - 1].end_lsn; }
-};
 
 struct Request {
   int64_t sequence = 0;
@@ -72,13 +43,10 @@ struct Broker {
 class World : public app::TopicDoor {
  public:
   World(uint64_t seed, MutationA mutation, CountsA& counts)
-      : random_(seed), mutation_(mutation), counts_(counts) {
-    MakeSource();
-    PositionRecord first;  // A pipeline that has begun, with nothing written.
-    first.slot = "s";
-    first.epoch = Here();
-    first.options_hash = "o";
-    broker_.positions.push_back(first);
+      : random_(seed), mutation_(mutation), counts_(counts), source_(MakeSource(random_)) {
+    crashes_left_ = 1 + Below(6);
+    foreign_left_ = Chance(20) ? 1 : 0;
+    broker_.positions.push_back(FirstPosition());
   }
 
   std::string Run();
@@ -113,24 +81,14 @@ class World : public app::TopicDoor {
  private:
   enum class Phase { kDown, kLooking, kStreaming, kStopped };
 
-  static int LaneOf(const TopicPartition& partition) {
-    return (partition.topic == kTopicNames[0] ? 0 : 1) * kPartitions + partition.partition;
-  }
-  static TopicPartition PartitionOf(int lane) {
-    return {.topic = kTopicNames[lane / kPartitions], .partition = lane % kPartitions};
-  }
-  static Epoch Here() {
-    return {.system_identifier = "1", .timeline = 1, .incarnation = Lsn{1}};
-  }
-  int Below(int limit) { return std::uniform_int_distribution<int>(0, limit - 1)(random_); }
-  bool Chance(int percent) { return Below(100) < percent; }
+  int Below(int limit) { return random_.Below(limit); }
+  bool Chance(int percent) { return random_.Chance(percent); }
 
   // Two mutations have a filter of their own.
   bool SkipsByItself() const {
     return mutation_ == MutationA::kSkipByLsn || mutation_ == MutationA::kSkipInAnyOrder;
   }
 
-  void MakeSource();
   void Fail(std::string what) {
     if (failure_.empty()) failure_ = std::move(what);
   }
@@ -162,7 +120,7 @@ class World : public app::TopicDoor {
   void Confirm();
   void StopProcess(const absl::Status& status, app::ExitCode code);
 
-  std::mt19937_64 random_;
+  Random random_;
   MutationA mutation_;
   CountsA& counts_;
   Source source_;
@@ -203,31 +161,6 @@ class World : public app::TopicDoor {
   int confirmed_ = 0;
   int replay_until_ = 0;
 };
-
-void World::MakeSource() {
-  const int transactions = 5 + Below(12);
-  for (int t = 0; t < transactions; ++t) {
-    Transaction transaction{.end_lsn = 100 * (t + 1),
-                            .first_row = static_cast<int>(source_.rows.size()),
-                            .end_row = 0};
-    const int rows = Chance(10) ? 0 : 1 + Below(5);
-    const int shared_lsn = Chance(20) ? transaction.end_lsn - 1 - Below(180) : 0;
-    for (int r = 0; r < rows; ++r) {
-      Row row;
-      row.lane = Below(kLanes);
-      // A transaction that began early has rows below the last commit; rows of one COPY share one.
-      row.lsn = std::max(1, shared_lsn != 0 ? shared_lsn : transaction.end_lsn - 1 - Below(180));
-      row.key = Cat(Below(4));
-      row.value = Cat(R"({"after":{"x":)", source_.rows.size(), R"(},"source":{"txId":)", t,
-                      R"(,"lsn":)", row.lsn, R"(},"op":"c"})");
-      source_.rows.push_back(std::move(row));
-    }
-    transaction.end_row = static_cast<int>(source_.rows.size());
-    source_.transactions.push_back(transaction);
-  }
-  crashes_left_ = 1 + Below(6);
-  foreign_left_ = Chance(20) ? 1 : 0;
-}
 
 // --- The broker and the network ---
 
@@ -319,19 +252,8 @@ void World::StepProcess() {
 
 // What the servers say. Requests of a dead process may arrive before the next step.
 void World::LookAround() {
-  facts_ = {};
-  facts_.slot_name = "s";
-  facts_.database = "d";
-  facts_.system_identifier = "1";
-  facts_.timeline = 1;
-  facts_.options_hash = "o";
-  facts_.exactly_once = true;
+  facts_ = FactsOf(source_);
   facts_.accept_topic_mismatch = accept_;
-  facts_.server_flush = Lsn{static_cast<uint64_t>(source_.flush())};
-  facts_.slot.emplace();
-  facts_.slot->plugin = "pgoutput";
-  facts_.slot->database = "d";
-  facts_.slot->confirmed_flush = Lsn{static_cast<uint64_t>(source_.confirmed)};
   facts_.position = CurrentPosition();
   for (const auto& [topic, where] : facts_.position->topics) {
     for (int p = 0; p < kPartitions; ++p) {

@@ -1,10 +1,11 @@
-// Ten thousand histories of each link hold, the faults in them bit, and each broken variant is
+// Ten thousand histories of each link hold (of link A with either delivery), the faults in them bit, and each broken variant is
 // caught. A million: links_sim --seeds 1000000.
 #include <gtest/gtest.h>
 
 #include "base/log.h"
 #include "tests/sim/link_a.h"
 #include "tests/sim/link_b.h"
+#include "tests/sim/transactional.h"
 
 namespace walrelay::sim {
 namespace {
@@ -39,6 +40,34 @@ TEST_F(LinkSim, LinkACatchesEveryMutation) {
     CountsA counts;
     uint64_t seed = 1;
     while (seed <= kSeeds && RunLinkA(seed, mutation, counts).empty()) ++seed;
+    EXPECT_LE(seed, kSeeds) << name;
+  }
+}
+
+TEST_F(LinkSim, TransactionalHolds) {
+  CountsT counts;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const std::string failure = RunTransactional(seed, MutationT::kNone, counts);
+    ASSERT_EQ(failure, "") << "seed " << seed;
+  }
+  EXPECT_GT(counts.crashes, kSeeds);
+  EXPECT_GT(counts.slots_lost, kSeeds / 10);
+  EXPECT_GT(counts.slot_back, kSeeds / 100);
+  EXPECT_GT(counts.take_overs, kSeeds);
+  EXPECT_GT(counts.refused, kSeeds / 10);
+  EXPECT_GT(counts.ended, kSeeds / 100);
+  EXPECT_GT(counts.aborted, kSeeds / 10);
+  EXPECT_GT(counts.parts, kSeeds);
+  EXPECT_GT(counts.unknown, kSeeds / 10);
+  EXPECT_GT(counts.lost_answers, kSeeds);
+  EXPECT_GT(counts.skipped, kSeeds / 10);
+}
+
+TEST_F(LinkSim, TransactionalCatchesEveryMutation) {
+  for (const auto& [mutation, name] : kMutationsT) {
+    CountsT counts;
+    uint64_t seed = 1;
+    while (seed <= kSeeds && RunTransactional(seed, mutation, counts).empty()) ++seed;
     EXPECT_LE(seed, kSeeds) << name;
   }
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "tests/sim/link_a.h"
 #include "tests/sim/link_b.h"
+#include "tests/sim/transactional.h"
 
 namespace walrelay::sim {
 namespace {
@@ -28,9 +29,11 @@ void PrintMutations(const char* link, const Mutations& mutations, uint64_t seeds
 
 int Main(uint64_t from, uint64_t seeds) {
   CountsA a;
+  CountsT t;
   CountsB b;
   for (uint64_t seed = from; seed < from + seeds; ++seed) {
     std::string failure = RunLinkA(seed, MutationA::kNone, a);
+    if (failure.empty()) failure = RunTransactional(seed, MutationT::kNone, t);
     if (failure.empty()) failure = RunLinkB(seed, MutationB::kNone, b);
     if (failure.empty()) continue;
     std::printf("seed %llu: %s\n", Out(seed), failure.c_str());
@@ -41,12 +44,22 @@ int Main(uint64_t from, uint64_t seeds) {
               "%llu records skipped, %llu stops\n",
               Out(seeds), Out(a.steps), Out(a.records), Out(a.crashes), Out(a.slot_back),
               Out(a.zombies), Out(a.lost_answers), Out(a.foreign), Out(a.skipped), Out(a.stops));
+  std::printf("link A, transactional: %llu histories held; %llu steps, %llu records, %llu crashes, "
+              "%llu slots lost unnoticed, slot back %llu times, %llu take-overs, %llu requests refused, "
+              "%llu processes ended by that, %llu Kafka transactions aborted, %llu parts of a source "
+              "transaction, %llu unknown outcomes, %llu answers lost, %llu records skipped\n",
+              Out(seeds), Out(t.steps), Out(t.records), Out(t.crashes), Out(t.slots_lost),
+              Out(t.slot_back), Out(t.take_overs), Out(t.refused), Out(t.ended), Out(t.aborted),
+              Out(t.parts), Out(t.unknown), Out(t.lost_answers), Out(t.skipped));
   std::printf("link B: %llu histories held; %llu steps, %llu records, %llu crashes, %llu conflicts, "
               "%llu unknown outcomes, %llu late commits\n",
               Out(seeds), Out(b.steps), Out(b.records), Out(b.crashes), Out(b.conflicts),
               Out(b.unknown), Out(b.late_commits));
   PrintMutations("A", kMutationsA, seeds, [&](uint64_t seed, MutationA mutation) {
     return RunLinkA(seed, mutation, a).empty();
+  });
+  PrintMutations("A, transactional", kMutationsT, seeds, [&](uint64_t seed, MutationT mutation) {
+    return RunTransactional(seed, mutation, t).empty();
   });
   PrintMutations("B", kMutationsB, seeds, [&](uint64_t seed, MutationB mutation) {
     return RunLinkB(seed, mutation, b).empty();
