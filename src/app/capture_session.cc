@@ -23,12 +23,27 @@ constexpr auto kPositionEvery = 1s;
 constexpr auto kPublishEvery = 250ms;
 constexpr auto kSampleEvery = 10s;
 constexpr auto kLongestChorePause = 1s;
+constexpr auto kKafkaMissed = 3s;  // Then who asks is told.
 constexpr auto kKafkaAway = 30s;  // Then the replication connection is left (DESIGN.md §2).
 constexpr auto kConnectLimit = 10s;
 constexpr auto kSlotLimit = 60s;  // Then the supervisor's turn: it asks anew.
 constexpr auto kSlotLookEvery = 50ms;
 constexpr auto kCatalogLimit =
     5s;  // Below the status interval: a look-up must not cost the connection.
+
+// The key of the lock that is held until the slot is.
+constexpr std::string_view kLock = "(hashtext('walrelay capture'), hashtext($1))";
+
+// What the board says of a session that streams.
+void ShowState(const KafkaLink& link, SteadyTime now, admin::StatusBoard& board) {
+  const auto since = link.unreachable_since();
+  if (since && now - *since >= kKafkaMissed) {
+    board.Set("capture", admin::State::kWaiting,
+              Cat("Kafka does not answer: ", link.last_error()));
+  } else {
+    board.Set("capture", admin::State::kStreaming, Cat("confirmed up to ", link.confirmed()));
+  }
+}
 
 }  // namespace
 
@@ -43,6 +58,7 @@ absl::Status CaptureSession::Connect() {
   if (!catalog.ok()) return SourceError(catalog.status(), ExitCode::kSourceRefused);
   catalog_ = *std::move(catalog);
   catalog_->set_limit(kCatalogLimit);
+  RETURN_IF_ERROR(BeginAlone());
   ASSIGN_OR_RETURN(link_, KafkaLink::Open({.client = settings.kafka,
                                            .slot = settings.source.slot,
                                            .topic_rules = settings.topic_rules,
@@ -66,13 +82,40 @@ absl::Status CaptureSession::Connect() {
   auto stream = wal::ReplicationStream::Connect(settings.source.connection, kConnectLimit);
   if (!stream.ok()) return SourceError(stream.status(), ExitCode::kSourceRefused);
   stream_ = *std::move(stream);
-  auto identity = stream_->IdentifySystem();
-  if (!identity.ok()) return SourceError(identity.status(), ExitCode::kSourceUnsuitable);
-  identity_ = *std::move(identity);
+  RETURN_IF_ERROR(Identify());
   status_interval_ = settings.source.status_interval;
   offset_at_ = Clock::now() + settings.offset_flush_interval;
   if (identity_.wal_sender_timeout.count() > 0)
     status_interval_ = std::min(status_interval_, identity_.wal_sender_timeout / 3);
+  return absl::OkStatus();
+}
+
+absl::Status CaptureSession::BeginAlone() {
+  const std::string& name = shared_.settings.source.slot;
+  ASSIGN_OR_RETURN(const auto slot, wal::ReadSlot(*catalog_, name));
+  if (slot && slot->active) return absl::OkStatus();
+  const pg::Parameter parameters[] = {name};
+  ASSIGN_OR_RETURN(const pg::Result taken,
+                   catalog_->Execute(Cat("SELECT pg_catalog.pg_try_advisory_lock", kLock), parameters));
+  if (!taken.is_true(0, 0)) {
+    return absl::UnavailableError(Cat("another process of this pipeline is about to begin with slot ",
+                                      name, ", or takes its snapshot: it is waited for"));
+  }
+  begins_alone_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status CaptureSession::LetOthersBegin() {
+  if (!begins_alone_) return absl::OkStatus();
+  begins_alone_ = false;
+  const pg::Parameter parameters[] = {shared_.settings.source.slot};
+  return catalog_->Execute(Cat("SELECT pg_catalog.pg_advisory_unlock", kLock), parameters).status();
+}
+
+absl::Status CaptureSession::Identify() {
+  auto identity = stream_->IdentifySystem();
+  if (!identity.ok()) return SourceError(identity.status(), ExitCode::kSourceUnsuitable);
+  identity_ = *std::move(identity);
   return absl::OkStatus();
 }
 
@@ -153,13 +196,10 @@ absl::Status CaptureSession::FenceWhenSlotIsFree() {
     shared_.board.Set("capture", admin::State::kWaiting, Message(busy));
     RETURN_IF_ERROR(loop_.Wait({}, Clock::now() + kSlotLookEvery));
   }
+  if (!begins_alone_) RETURN_IF_ERROR(BeginAlone());
   RETURN_IF_ERROR(link_->NeedsFence().status());  // While it waited.
   RETURN_IF_ERROR(link_->Fence());
   shared_.memory.has_fenced = true;
-  // The server's WAL has grown while others had the slot, and so may have the position.
-  auto identity = stream_->IdentifySystem();
-  if (!identity.ok()) return SourceError(identity.status(), ExitCode::kSourceUnsuitable);
-  identity_ = *std::move(identity);
   return absl::OkStatus();
 }
 
@@ -171,9 +211,6 @@ absl::StatusOr<StartDecision> CaptureSession::Decide() {
   facts.slot_name = settings.source.slot;
   facts.trust_slot = settings.source.trust_slot;
   facts.database = settings.source.database;
-  facts.system_identifier = identity_.system_identifier;
-  facts.timeline = identity_.timeline;
-  facts.server_flush = identity_.flush_lsn;
   facts.options_hash = settings.options_hash;
 
   ASSIGN_OR_RETURN(const auto slot, wal::ReadSlot(*catalog_, facts.slot_name));
@@ -187,7 +224,12 @@ absl::StatusOr<StartDecision> CaptureSession::Decide() {
                   .restart_lsn = slot->restart_lsn,
                   .confirmed_flush = slot->confirmed_flush};
   }
+  // In this order: another process may stream, and what was asked for later is ahead.
   ASSIGN_OR_RETURN(facts.position, link_->ReadPosition());
+  RETURN_IF_ERROR(Identify());
+  facts.system_identifier = identity_.system_identifier;
+  facts.timeline = identity_.timeline;
+  facts.server_flush = identity_.flush_lsn;
   ASSIGN_OR_RETURN(facts.connect, ReadConnectFacts());
   if (facts.position && facts.position->epoch.timeline != facts.timeline) {
     ASSIGN_OR_RETURN(const auto history, stream_->TimelineHistory(facts.timeline));
@@ -372,6 +414,7 @@ absl::Status CaptureSession::Tend() {
     RETURN_IF_ERROR(Heartbeat(now));
   }
   if (now >= publish_at_) {
+    if (streaming) ShowState(*link_, now, shared_.board);
     link_->PublishQueue();
     shared_.counters.received = received;
     shared_.metrics.Publish(shared_.counters);

@@ -43,6 +43,8 @@ class CaptureSession {
 
   // Connects to everything, and makes sure that the publication exists.
   absl::Status Connect();
+  // The slot is ours: it is what keeps other processes waiting from here on.
+  absl::Status LetOthersBegin();
   // Asks the servers how to start (start_decision.h).
   absl::StatusOr<StartDecision> Decide();
 
@@ -100,7 +102,13 @@ class CaptureSession {
   Lsn received{};
 
  private:
+  // Until the slot is taken only one process of a pipeline may be at work: another one would take
+  // what it has made for left behind, and fence it. Unavailable while there is one; who streams is
+  // waited for when we want the slot.
+  absl::Status BeginAlone();
   absl::Status EnsurePublication();
+  // Asks the server who it is, and where its WAL ends.
+  absl::Status Identify();
   absl::Status FenceWhenSlotIsFree();
   // What is done to the source's tables, or asked of them, before anything is captured.
   absl::Status PrepareTables();
@@ -126,6 +134,7 @@ class CaptureSession {
   std::map<std::string, int32_t> partition_counts_;
   std::optional<int64_t> connect_offset_;  // Of the newest of Debezium's records.
   std::chrono::milliseconds status_interval_{10'000};
+  bool begins_alone_ = false;  // The lock is held.
   bool delivering_ = false;
   Lsn confirmed_sent_{};
   SteadyTime status_at_{};

@@ -101,6 +101,7 @@ absl::Status StreamRun::Start(Lsn from) {
     RETURN_IF_ERROR(session_.Tend());
   }
   RETURN_IF_ERROR(session_.link().Claim());
+  RETURN_IF_ERROR(session_.LetOthersBegin());
   const Lsn last_commit = session_.link().last_commit();
   if (last_commit != kNoLsn) context_.last_commit = last_commit;
   session_.offsets().Resume(context_.last_commit);

@@ -25,6 +25,10 @@ def broker():
     return pathlib.Path(os.environ["STACK_STATE"]) / "kafka"
 
 
+def says_waiting(pipeline):
+    return 'walrelay_state{stage="capture",state="waiting"} 1' in pipeline.http("/metrics")[1]
+
+
 @pytest.mark.parametrize("delivery", ["exactly-once", "transactional"])
 def test_frozen(stream, delivery):  # noqa: F811
     """For longer than a transaction lives: the coordinator wakes up and finds one that is too old."""
@@ -60,6 +64,7 @@ def test_away_for_long(stream):  # noqa: F811
     try:
         for part in range(2, 8):  # Several times what the queue holds.
             stream.source.query("INSERT INTO events SELECT %s, n, repeat('x', 500) FROM generate_series(1, 20000) n", [part])
+        wait_until("it says that it waits", lambda: says_waiting(stream), 10)
         answers, until = set(), time.monotonic() + AWAY
         while time.monotonic() < until:
             stream.check_alive()
@@ -72,6 +77,7 @@ def test_away_for_long(stream):  # noqa: F811
     finally:
         stack("start", "kafka")
     wait_caught_up(stream, 180)
+    wait_until("it says that it streams", lambda: not says_waiting(stream))
     assert check_once_and_in_order(stream, stream.truth, after) == 140000
     assert stream.starts == 1 and stream.stop()[0] == 0
 
