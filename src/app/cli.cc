@@ -40,6 +40,8 @@ Every option can also be given as WALRELAY_<SECTION>_<OPTION>, as in
 WALRELAY_SOURCE_DATABASE_HOSTNAME; walrelay config check --list-options lists them.
 )";
 
+constexpr char kSeeExitCodes[] = "Exit codes: walrelay --help";
+
 std::string ExitCodeHelp() {
   TextTable table({"Exit code", ""});
   for (const ExitCodeText& row : ExitCodeTable()) {
@@ -101,6 +103,7 @@ class CommandLine {
     command->add_option("--set", inputs_.sets, "an option over file and environment; repeatable")
         ->type_name("SECTION.KEY=VALUE")
         ->allow_extra_args(false);
+    command->footer(kSeeExitCodes);
     command->callback([this, command, action = std::move(action)] {
       if (!command->get_subcommands().empty()) return;  // It is theirs.
       action_ = action;
@@ -108,6 +111,9 @@ class CommandLine {
       if (!connector_.empty()) inputs_.connector = connector_;
     });
     return command;
+  }
+  static void AddExample(CLI::App* command, const std::string& example) {
+    command->footer(Cat(example, "\n\n", kSeeExitCodes));
   }
   void AddJson(CLI::App* command) { command->add_flag("--json", json_, "JSON instead of text"); }
   void AddDryRun(CLI::App* command) {
@@ -134,13 +140,25 @@ class CommandLine {
         return run_(config, stages);
       });
     };
-    add("run", "capture from PostgreSQL and apply to lake and target, in one process",
-        Stages::kAll);
-    add("produce", "capture only: PostgreSQL to Kafka", Stages::kCapture);
+    AddExample(add("run", "capture from PostgreSQL and apply to lake and target, in one process",
+                   Stages::kAll),
+               "Examples: walrelay run --config walrelay.toml\n"
+               "          walrelay run --connector connector.json --set "
+               "kafka.bootstrap.servers=broker:9092\n\n"
+               "It runs until SIGTERM or SIGINT, then ends with 0; the next start goes on where it "
+               "was, whatever ended\nit. Before the first one: walrelay config check.");
+    AddExample(add("produce", "capture only: PostgreSQL to Kafka", Stages::kCapture),
+               "Example: walrelay produce --config walrelay.toml\n\n"
+               "In the place of Debezium: see position import and slot copy. It runs as run does.");
     CLI::App* apply = add("apply", "apply only: Kafka to lake and target", Stages::kApply);
     apply->add_flag("--dry-run", consent_.dry_run,
                     "only say where it would begin in each partition, and why");
     AddJson(apply);
+    AddExample(apply,
+               "Examples: walrelay apply --config walrelay.toml --dry-run\n"
+               "          walrelay apply --config walrelay.toml --set kafka.group.id=appliers\n"
+               "          walrelay apply parked\n\n"
+               "Several of one group share the partitions. It runs as run does.");
     const auto add_sink = [this](CLI::App* command) {
       command->add_option("--sink", name_, "lake or target; else both")->type_name("SINK");
     };
@@ -152,11 +170,18 @@ class CommandLine {
         [this](const Config& config) { return ResumeTableCommand(config, console_, name_, to_); });
     resume->add_option("table", to_, "schema.table of the source")->required();
     add_sink(resume);
-    resume->footer("Example: walrelay apply resume public.orders");
+    AddExample(resume, "Example: walrelay apply resume public.orders");
   }
 
   void AddSlotCommands() {
     CLI::App* slot = AddGroup("slot", "replication slots of the source");
+    AddExample(slot,
+               "Examples: walrelay slot list\n"
+               "          walrelay slot show                     what it holds back, and who uses it\n"
+               "          walrelay slot copy shadow --dry-run    to run beside whoever reads it\n"
+               "          walrelay slot drop old_slot --dry-run  what would be lost\n\n"
+               "drop and advance lose changes: they say which and ask, unless --yes; --dry-run only "
+               "says it.");
     AddJson(Add(*slot, "list", "all logical slots of the server", [this](const Config& config) {
       return ListSlotsCommand(config, console_, json_);
     }));
@@ -176,7 +201,7 @@ class CommandLine {
     AddSlotName(create);
     create->add_flag("--failover", failover_, "synchronise it to standbys (PostgreSQL 17)");
     AddDryRun(create);
-    create->footer("Example: walrelay slot create --config walrelay.toml --dry-run");
+    AddExample(create, "Example: walrelay slot create --config walrelay.toml --dry-run");
 
     CLI::App* drop = Add(*slot, "drop", "drop a slot; says first what would be lost",
                          [this](const Config& config) {
@@ -184,7 +209,7 @@ class CommandLine {
                          });
     AddSlotName(drop);
     AddConsent(drop);
-    drop->footer("Example: walrelay slot drop old_slot --dry-run, then --yes");
+    AddExample(drop, "Example: walrelay slot drop old_slot --dry-run, then --yes");
 
     CLI::App* advance =
         Add(*slot, "advance", "skip changes: move a slot forward; says first what would be lost",
@@ -195,7 +220,7 @@ class CommandLine {
     AddSlotName(advance);
     advance->add_option("--to", to_, "where to")->type_name("LSN|current")->required();
     AddConsent(advance);
-    advance->footer("Example: walrelay slot advance debezium_slot --to 16/B3748 --dry-run");
+    AddExample(advance, "Example: walrelay slot advance debezium_slot --to 16/B3748 --dry-run");
 
     CLI::App* copy = Add(*slot, "copy", "copy a slot, to read the same changes a second time",
                          [this](const Config& config) {
@@ -205,7 +230,7 @@ class CommandLine {
     copy->add_option("to", to_, "name of the new slot")->required();
     copy->add_option("--from", name_, "slot to copy; else source.slot.name")->type_name("SLOT");
     AddDryRun(copy);
-    copy->footer("Example: walrelay slot copy shadow_slot --from debezium_slot");
+    AddExample(copy, "Example: walrelay slot copy shadow_slot --from debezium_slot");
   }
 
   void AddPublicationCommands() {
@@ -232,7 +257,7 @@ class CommandLine {
     create->add_option("--mode", mode_,
                        "all_tables, filtered, no_tables; else publication.autocreate.mode");
     AddConsent(create);
-    create->footer("Example: walrelay publication create --mode filtered --dry-run");
+    AddExample(create, "Example: walrelay publication create --mode filtered --dry-run");
 
     CLI::App* add = Add(*publication, "add", "add tables", [this](const Config& config) {
       return AddTablesCommand(config, console_,
@@ -241,7 +266,7 @@ class CommandLine {
     add_name(add);
     add->add_option("tables", tables_, "schema.table …")->required();
     AddDryRun(add);
-    add->footer("Example: walrelay publication add public.orders sales.invoices");
+    AddExample(add, "Example: walrelay publication add public.orders sales.invoices");
 
     CLI::App* drop =
         Add(*publication, "drop", "take tables out; without tables, drop the publication",
@@ -252,7 +277,7 @@ class CommandLine {
     add_name(drop);
     drop->add_option("tables", tables_, "schema.table …");
     AddConsent(drop);
-    drop->footer("Example: walrelay publication drop public.audit --dry-run");
+    AddExample(drop, "Example: walrelay publication drop public.audit --dry-run");
   }
 
   void AddDlqCommands() {
@@ -292,7 +317,7 @@ class CommandLine {
     add_choice(retry);
     add_sink(retry);
     AddDryRun(retry);
-    retry->footer("Example: walrelay dlq retry --all");
+    AddExample(retry, "Example: walrelay dlq retry --all");
 
     CLI::App* drop = Add(*dlq, "drop", "give letters up, each with those of its row",
                          [this, request](const Config& config) -> absl::Status {
@@ -302,7 +327,7 @@ class CommandLine {
     add_choice(drop);
     add_sink(drop);
     AddConsent(drop);
-    drop->footer("Example: walrelay dlq drop 17 --sink target --dry-run");
+    AddExample(drop, "Example: walrelay dlq drop 17 --sink target --dry-run");
   }
   absl::Status CheckChoice() const {
     if (id_ || all_) return absl::OkStatus();
@@ -335,7 +360,7 @@ class CommandLine {
                      "write the rows that differ anew from the source, the sink locked out");
     AddConsent(verify);
     AddJson(verify);
-    verify->footer("Example: walrelay verify --table public.orders --sink target --repair");
+    AddExample(verify, "Example: walrelay verify --table public.orders --sink target --repair");
   }
 
   void AddRebuildCommand() {
@@ -353,11 +378,21 @@ class CommandLine {
                       "although raw events are missing, or rows of the old table are not made anew");
     rebuild->add_flag("--keep-old", rebuild_.keep_old, "rename the old table instead of dropping it");
     AddConsent(rebuild);
-    rebuild->footer("Example: walrelay rebuild public.orders --dry-run, then --yes");
+    AddExample(rebuild, "Example: walrelay rebuild public.orders --dry-run, then --yes");
   }
 
   void AddOtherCommands() {
     CLI::App* position = AddGroup("position", "where the pipeline is");
+    AddExample(position,
+               "Examples: walrelay position show\n"
+               "          walrelay position import offsets.dat --dry-run    in the place of a stopped "
+               "Debezium\n"
+               "          walrelay position export offsets.dat              and back: stop walrelay "
+               "first\n"
+               "          walrelay position rewind --to earliest --dry-run  have changes written "
+               "again\n\n"
+               "All but show ask before they change anything, unless --yes; --dry-run only says what "
+               "would be done.");
     AddJson(Add(
         *position, "show", "position record, Debezium's offset record and the slot, side by side",
         [this](const Config& config) { return ShowPositionCommand(config, console_, json_); }));
@@ -370,7 +405,7 @@ class CommandLine {
         "file", name_,
         "offset file of Debezium Server to write; without it, Connect's JSON is printed");
     AddConsent(out);
-    out->footer("Example: walrelay position export offsets.dat, before Debezium Server starts");
+    AddExample(out, "Example: walrelay position export offsets.dat, before Debezium Server starts");
 
     CLI::App* in = Add(*position, "import", "take over from the offset of a Debezium",
                        [this](const Config& config) {
@@ -380,7 +415,7 @@ class CommandLine {
                    "offset file of Debezium Server, or the JSON of GET /connectors/NAME/offsets")
         ->required();
     AddConsent(in);
-    in->footer("Example: walrelay position import offsets.dat --dry-run, then --yes");
+    AddExample(in, "Example: walrelay position import offsets.dat --dry-run, then --yes");
 
     AddRewindCommand(*position);
 
@@ -400,6 +435,7 @@ class CommandLine {
 
     CLI::App* version = app_.add_subcommand("version", "the version of this program");
     AddJson(version);
+    version->footer(kSeeExitCodes);
     version->callback([this] {
       needs_config_ = false;
       action_ = [this](const Config&) { return ShowVersion(console_, json_); };
@@ -430,7 +466,8 @@ class CommandLine {
     rewind->add_option("--topic", topic_, "of a sink: this topic only")->needs(sink);
     rewind->add_option("--partition", partition_, "of a sink: this partition only")->needs(sink);
     AddConsent(rewind);
-    rewind->footer(
+    AddExample(
+        rewind,
         "Examples: walrelay position rewind --to earliest --dry-run\n"
         "          walrelay position rewind --sink target --topic cdc.public.orders "
         "--to 2026-01-31T12:00:00Z --yes");
@@ -447,12 +484,12 @@ class CommandLine {
     explain->add_option("file", name_,
                         "a connector's configuration or a TOML file; else the one in force");
     AddJson(explain);
-    explain->footer("Example: walrelay config explain connector.json");
+    AddExample(explain, "Example: walrelay config explain connector.json");
     CLI::App* import =
         Add(config_group, "import", "write a connector's configuration as TOML",
             [this](const Config&) { return ImportConfigCommand(inputs_, name_, console_); });
     import->add_option("file", name_, "JSON, Strimzi YAML or .properties")->required();
-    import->footer("Example: walrelay config import connector.json > walrelay.toml");
+    AddExample(import, "Example: walrelay config import connector.json > walrelay.toml");
     for (CLI::App* command : {explain, import}) {
       command->preparse_callback([this](size_t) { needs_config_ = false; });
     }

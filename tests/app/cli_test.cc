@@ -146,6 +146,11 @@ TEST(Cli, EveryCommandHasHelp) {
                                                           {"position", "show"},
                                                           {"position", "export"},
                                                           {"position", "import"},
+                                                          {"position", "rewind"},
+                                                          {"verify"},
+                                                          {"rebuild"},
+                                                          {"position"},
+                                                          {"slot"},
                                                           {"apply", "parked"},
                                                           {"apply", "resume"},
                                                           {"dlq", "list"},
@@ -161,6 +166,7 @@ TEST(Cli, EveryCommandHasHelp) {
     const Outcome outcome = Walrelay(command);
     EXPECT_EQ(outcome.code, 0) << command.front();
     EXPECT_THAT(outcome.out, HasSubstr("Usage: walrelay")) << command.front();
+    EXPECT_THAT(outcome.out, HasSubstr("Exit codes: walrelay --help")) << command.front();
   }
 }
 
@@ -169,6 +175,9 @@ TEST(Cli, DestructiveCommandsTakeYesAndDryRun) {
        std::vector<std::vector<std::string>>{{"slot", "drop", "--help"},
                                              {"dlq", "drop", "--help"},
                                              {"position", "import", "--help"},
+                                             {"position", "rewind", "--help"},
+                                             {"slot", "--help"},
+                                             {"position", "--help"},
                                              {"slot", "advance", "--help"},
                                              {"publication", "drop", "--help"},
                                              {"publication", "create", "--help"}}) {
