@@ -27,9 +27,12 @@ std::string Describe(const std::vector<SchemaChange>& changes) {
   return text;
 }
 
-std::string Options(SinkKind kind, const std::vector<SchemaChange>& changes) {
+// Those that say what is done, and may say otherwise.
+std::string Options(SinkKind kind, const std::vector<SchemaChange>& changes,
+                    const SchemaPolicies& policies) {
   std::string text;
   for (const SchemaChange& change : changes) {
+    if (PolicyOf(change.kind, policies) == SchemaPolicy::kApply) continue;
     const std::string option = Cat(SinkName(kind), ".", OptionOf(change.kind));
     if (text.find(option) == std::string::npos) text += Cat(text.empty() ? "" : ", ", option);
   }
@@ -129,8 +132,8 @@ absl::StatusOr<std::vector<SchemaChange>> Mirror::FindChanges(const Table& table
   }
   const KnownSchema* before = table.known ? &*table.known : nullptr;
   if (before != nullptr && seen.lsn < before->lsn) {
-    // From another partition: what it has and the mirror lacks was dropped meanwhile, or is not there
-    // yet.
+    // From another partition: what it has and the mirror lacks was dropped meanwhile, or is not
+    // there yet.
     std::erase_if(now.columns, [&](const SchemaNow::Column& column) {
       return std::find(before->dropped.begin(), before->dropped.end(), column.name) !=
              before->dropped.end();
@@ -172,14 +175,15 @@ absl::Status Mirror::Follow(Table& table, const std::vector<SchemaChange>& chang
   const SchemaDecision decision = Decide(changes, options_.schema);
   if (!decision.waits.empty()) {
     refused_ = Refused{.source_table = table.full_name, .schema = seen};
+    const std::string options = Options(options_.kind, decision.waits, options_.schema);
     const absl::Status waits = absl::FailedPreconditionError(
         Cat(table.what, ": ", Describe(decision.waits), ". Alter the table here as it should be, ",
-            "and go on; or set ", Options(options_.kind, decision.waits)));
+            "and go on", options.empty() ? "" : "; or set ", options));
     return decision.policy == SchemaPolicy::kStop ? StopsTheSink(waits) : waits;
   }
   if (!decision.ignore.empty()) {
     log::Warn(SinkName(options_.kind), ": ", table.what, ": ", Describe(decision.ignore),
-              "; ignored, as ", Options(options_.kind, decision.ignore), " says");
+              "; ignored, as ", Options(options_.kind, decision.ignore, options_.schema), " says");
   }
   if (decision.apply.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(catalog_.Alter(table.shape, decision.apply));

@@ -40,10 +40,20 @@ std::optional<SchemaChange> ChangeOfType(std::string_view old_type, const Schema
       .kind = Kind::kRetyped, .column = now.name, .here = type, .wanted = now.wanted};
 }
 
+// A column that is new with the type of one that is gone; empty: there is none.
+std::string NewOfType(const KnownSchema::Column& gone, const SchemaNow& now,
+                      const MirrorTable& mirror) {
+  for (const SchemaNow::Column& column : now.columns) {
+    if (!gone.type.empty() && column.type == gone.type && !mirror.Find(column.name))
+      return column.name;
+  }
+  return "";
+}
+
 void FindDropped(const KnownSchema& before, const SchemaNow& now, const MirrorTable& mirror,
                  std::vector<SchemaChange>& changes) {
   // A snapshot reads generated columns, the stream does not have them: the catalog tells.
-  if (before.is_snapshot && !now.is_snapshot && !now.knows_source) return;
+  const bool may_be_generated = before.is_snapshot && !now.is_snapshot && !now.knows_source;
   for (const KnownSchema::Column& old : before.columns) {
     if (FindColumn(now.columns, old.name) != now.columns.end()) continue;
     if (std::find(now.only_in_source.begin(), now.only_in_source.end(), old.name) !=
@@ -51,10 +61,12 @@ void FindDropped(const KnownSchema& before, const SchemaNow& now, const MirrorTa
       continue;
     const auto place = mirror.Find(old.name);
     if (!place || !mirror.columns[*place].writable) continue;
+    const std::string renamed_to = NewOfType(old, now, mirror);
+    if (may_be_generated && renamed_to.empty()) continue;
     // Rows come without it from now on, also where it stays.
     if (mirror.columns[*place].not_null && !mirror.IsKey(*place))
       changes.push_back({.kind = Kind::kNullable, .column = old.name});
-    changes.push_back({.kind = Kind::kDropped, .column = old.name});
+    changes.push_back({.kind = Kind::kDropped, .column = old.name, .renamed_to = renamed_to});
   }
 }
 
@@ -93,9 +105,8 @@ std::vector<SchemaChange> FindChanges(const KnownSchema* before, const SchemaNow
     std::string_view old_type;
     if (before != nullptr) {
       const auto old = FindColumn(before->columns, column.name);
-      // What a snapshot says of a type may differ from what the stream says of the same.
-      if (old != before->columns.end() && before->is_snapshot == now.is_snapshot)
-        old_type = old->type;
+      // A snapshot says the same of a type as the stream (goldens: types, arrays, domains, …).
+      if (old != before->columns.end()) old_type = old->type;
     }
     if (auto change = ChangeOfType(old_type, column, here)) changes.push_back(*std::move(change));
     if (column.optional && here.not_null && !mirror.IsKey(*place))
@@ -142,7 +153,12 @@ std::string Describe(const SchemaChange& change) {
     case Kind::kAdded:
       return Cat("column ", change.column, " is new in the source (", change.wanted, ")");
     case Kind::kDropped:
-      return Cat("column ", change.column, " was dropped or renamed in the source");
+      if (change.renamed_to.empty())
+        return Cat("column ", change.column, " was dropped or renamed in the source");
+      return Cat("column ", change.column, " is gone in the source and column ", change.renamed_to,
+                 ", of its type, is new: if it was renamed, rename it here too, else its values do "
+                 "not come to ",
+                 change.renamed_to);
     case Kind::kWidened:
     case Kind::kRetyped:
       return Cat("column ", change.column, " is ", change.here, " here and ", change.wanted,
@@ -156,7 +172,10 @@ std::string Describe(const SchemaChange& change) {
 SchemaDecision Decide(const std::vector<SchemaChange>& changes, const SchemaPolicies& policies) {
   SchemaDecision decision;
   for (const SchemaChange& change : changes) {
-    switch (PolicyOf(change.kind, policies)) {
+    SchemaPolicy policy = PolicyOf(change.kind, policies);
+    // Values that may belong to a column which goes on are not dropped.
+    if (!change.renamed_to.empty() && policy == SchemaPolicy::kApply) policy = SchemaPolicy::kPark;
+    switch (policy) {
       case SchemaPolicy::kApply:
         decision.apply.push_back(change);
         break;

@@ -63,6 +63,7 @@ struct SchemaChange {
   std::string here = {};    // Its type in the mirror.
   std::string wanted = {};  // The type that it should have.
   std::optional<std::string> old_rows = {};
+  std::string renamed_to = {};  // kDropped: a column that came with its type when it went.
   bool operator==(const SchemaChange&) const = default;
 };
 

@@ -82,6 +82,32 @@ TEST(FindChanges, AColumnThatWasThereBeforeOnly) {
   EXPECT_EQ(FindChanges(&before, known, mirror).size(), 1u) << "the catalog has no such column";
 }
 
+TEST(FindChanges, AColumnThatWasRenamedPerhaps) {
+  const MirrorTable mirror = Mirror({Here("v", "text"), Here("n", "integer")});
+  KnownSchema before = Before({{"v", "text"}, {"n", "integer"}});
+  const SchemaNow now = Now({Column("n", "integer"), Column("m", "integer"), Column("w", "text")});
+  std::vector<SchemaChange> changes = FindChanges(&before, now, mirror);
+  ASSERT_EQ(changes.size(), 3u);
+  EXPECT_EQ(changes[2].column + " → " + changes[2].renamed_to, "v → w");
+  SchemaPolicies policies;
+  policies.column_dropped = SchemaPolicy::kApply;
+  EXPECT_EQ(Decide(changes, policies).policy, SchemaPolicy::kPark) << "its values would be gone";
+  policies.column_dropped = SchemaPolicy::kIgnore;
+  EXPECT_EQ(Decide(changes, policies).policy, SchemaPolicy::kApply) << "they stay";
+  // Also where it may have been a generated column that only the snapshot has.
+  before.is_snapshot = true;
+  EXPECT_EQ(FindChanges(&before, now, mirror).size(), 3u);
+}
+
+TEST(FindChanges, AnotherTypeBehindTheSnapshot) {
+  KnownSchema before = Before({{"v", "integer"}});
+  before.is_snapshot = true;
+  const std::vector<SchemaChange> changes =
+      FindChanges(&before, Now({Column("v", "text")}), Mirror({Here("v", "integer")}));
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].kind, Kind::kRetyped);
+}
+
 TEST(FindChanges, ADroppedColumnThatRowsCannotDoWithout) {
   const KnownSchema before = Before({{"v", "text"}});
   EXPECT_EQ(FindChanges(&before, Now({}), Mirror({Here("v", "text", true)})),
