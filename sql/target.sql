@@ -70,6 +70,17 @@ CREATE TABLE IF NOT EXISTS walrelay.known_schemas (
   PRIMARY KEY (pipeline, sink, source_table)
 );
 
+-- The newest truncate of each source table: changes of before it that come later make no row.
+CREATE TABLE IF NOT EXISTS walrelay.last_truncates (
+  pipeline     text        NOT NULL,
+  sink         text        NOT NULL,
+  source_table text        NOT NULL,
+  lsn          bigint      NOT NULL,
+  source_ts_us bigint      NOT NULL,
+  updated_at   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, source_table)
+);
+
 -- Old rows of key changes whose new row has not come yet: values that were not sent are taken from them.
 CREATE TABLE IF NOT EXISTS walrelay.moved_rows (
   pipeline      text        NOT NULL,

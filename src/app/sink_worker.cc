@@ -1,6 +1,7 @@
 #include "app/sink_worker.h"
 
 #include "app/exit_code.h"
+#include "app/read_again.h"
 #include "app/supervise.h"
 #include "app/takeover.h"
 #include "apply/conflict.h"
@@ -49,6 +50,14 @@ SinkWorker::SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin:
     : options_(std::move(options)), stop_(stop), board_(board), metrics_(metrics) {
   if (options_.sink.partial)
     options_.sink.owns_topic = [this](std::string_view topic) { return OwnsTopic(topic); };
+  options_.sink.partitions_of = [this](std::string_view topic) {
+    const auto known = partitions_.find(topic);
+    return known == partitions_.end() ? 0 : known->second;
+  };
+  options_.sink.read_again = [this](const TopicPartition& partition, int64_t first, int64_t end,
+                                    auto visit) {
+    return ReadAgain(options_.kafka, stop_, partition, first, end, visit);
+  };
 }
 
 // Where the sink begins to read. A partition that it has never seen: at its oldest record. Others:

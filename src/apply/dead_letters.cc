@@ -60,6 +60,14 @@ void DeadLetters::Add(const ConsumedRecord& record, const Refusal& why) {
                       .parked_key = unless_empty(why.row.key)});
 }
 
+void DeadLetters::Unpark(std::string_view source_table) {
+  for (Letter& letter : letters_) {
+    if (!letter.parked_key || letter.source_table != source_table) continue;
+    letter.parked_key.reset();
+    letter.reason += kTruncatedSince;
+  }
+}
+
 size_t DeadLetters::bytes() const {
   size_t total = 0;
   for (const Letter& letter : letters_) total += letter.value.value_or("").size();

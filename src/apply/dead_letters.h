@@ -14,6 +14,9 @@
 
 namespace walrelay::apply {
 
+// Behind the reason of a letter whose row a truncate has taken away.
+inline constexpr std::string_view kTruncatedSince = "; its table was truncated since";
+
 // Why a record cannot be applied.
 struct Refusal {
   std::string reason;
@@ -28,6 +31,8 @@ class DeadLetters {
       : pipeline_(std::move(pipeline)), sink_(std::move(sink)) {}
 
   void Add(const ConsumedRecord& record, const Refusal& why);
+  // A table was truncated: its letters hold nothing back any more.
+  void Unpark(std::string_view source_table);
   size_t size() const { return letters_.size(); }
   size_t bytes() const;
   absl::Status Queue(PreparedStatements& prepared, StatementQueue& queue);

@@ -1,6 +1,7 @@
 #include "apply/letter_store.h"
 
 #include "apply/array_text.h"
+#include "apply/dead_letters.h"
 #include "base/status.h"
 
 namespace walrelay::apply {
@@ -155,13 +156,26 @@ absl::Status LetterStore::Refuse(const std::vector<int64_t>& ids, std::string_vi
       .status();
 }
 
-absl::Status LetterStore::Unpark(std::string_view source_table) {
-  const pg::Parameter parameters[] = {pipeline_, sink_, source_table};
+absl::Status LetterStore::Unpark(std::string_view source_table,
+                                 const std::map<TopicPartition, int64_t>& behind) {
+  ArrayText topic_array, partition_array, offset_array;
+  for (const auto& [partition, offset] : behind) {
+    topic_array.Add(partition.topic);
+    partition_array.Add(Cat(partition.partition));
+    offset_array.Add(Cat(offset));
+  }
+  const std::string topics = std::move(topic_array).Take();
+  const std::string partitions = std::move(partition_array).Take();
+  const std::string offsets = std::move(offset_array).Take();
+  const pg::Parameter parameters[] = {pipeline_, sink_,   source_table, kTruncatedSince,
+                                      topics,    partitions, offsets};
   return connection_
       .Execute(
-          "UPDATE walrelay.dead_letters SET parked_key = NULL, reason = reason || '; its table "
-          "was truncated since' WHERE pipeline = $1 AND sink = $2 AND source_table = $3 AND "
-          "parked_key IS NOT NULL",
+          "UPDATE walrelay.dead_letters d SET parked_key = NULL, reason = reason || $4 WHERE "
+          "pipeline = $1 AND sink = $2 AND source_table = $3 AND parked_key IS NOT NULL AND NOT "
+          "EXISTS (SELECT FROM unnest($5::text[], $6::int4[], $7::int8[]) AS b (topic, partition, "
+          "first) WHERE b.topic = d.kafka_topic AND b.partition = d.kafka_partition AND "
+          "d.kafka_offset >= b.first)",
           parameters)
       .status();
 }

@@ -8,12 +8,14 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "apply/parked_keys.h"
+#include "change/record.h"
 #include "pg/connection.h"
 
 namespace walrelay::apply {
@@ -60,8 +62,10 @@ class LetterStore {
   // They stay, with why it did not work this time either.
   absl::Status Refuse(const std::vector<int64_t>& ids, std::string_view reason,
                       std::string_view sqlstate);
-  // A table was truncated: its letters no longer hold anything back.
-  absl::Status Unpark(std::string_view source_table);
+  // A table was truncated: its letters no longer hold anything back, but for those of partitions
+  // named here, from these offsets on.
+  absl::Status Unpark(std::string_view source_table,
+                      const std::map<TopicPartition, int64_t>& behind);
 
  private:
   absl::StatusOr<int64_t> Change(std::string_view statement, std::optional<int64_t> id);

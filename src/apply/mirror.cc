@@ -105,6 +105,7 @@ Mirror::Mirror(pg::Connection& connection, const SinkOptions& options, Placehold
       prepared_(prepared),
       catalog_(connection, options.kind, options.soft_deletes, options.statement_limit),
       known_schemas_(connection, options.pipeline, std::string(SinkName(options.kind))),
+      last_truncates_(connection, options.pipeline, std::string(SinkName(options.kind))),
       incomplete_rows_(connection, options.pipeline, SinkName(options.kind)),
       values_(options.schemaless) {}
 
@@ -115,18 +116,12 @@ absl::Status Mirror::Add(const Envelope& envelope, uint32_t record) {
 
 absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
   ASSIGN_OR_RETURN(Table * table, Find(envelope));
+  if (envelope.op == 't') return Truncate(table, envelope);
   if (table == nullptr) return absl::OkStatus();
-  if (envelope.op != 't' && HasNewSchema(*table, envelope))
-    RETURN_IF_ERROR(FollowSchema(*table, envelope));
-  if (!table->is_changed) {
-    table->is_changed = true;
-    changed_.push_back(table);
-  }
-  if (envelope.op == 't') {
-    table->batch.Truncate();
-    table->truncated_us = envelope.source_ts_us;
-    return absl::OkStatus();
-  }
+  const bool is_gone = table->truncated && table->truncated->Covers(envelope);
+  if (is_gone && !options_.soft_deletes) return absl::OkStatus();
+  if (HasNewSchema(*table, envelope)) RETURN_IF_ERROR(FollowSchema(*table, envelope));
+  Change(*table);
   texts_.Clear();
   const bool is_delete = envelope.op == 'd';
   const bool has_key_object =
@@ -168,11 +163,51 @@ absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
     cells_.assign(table->shape.columns.size(), Cell());
     RETURN_IF_ERROR(ReadRow(*table, table->row, envelope.before, envelope.row_fields, nullptr));
     table->batch.Delete(cells_, info);
-    table->batch.Upsert(after, info);
+    Upsert(*table, after, info, is_gone);
     return absl::OkStatus();
   }
-  table->batch.Upsert(cells_, info);
+  Upsert(*table, cells_, info, is_gone);
   return absl::OkStatus();
+}
+
+void Mirror::Change(Table& table) {
+  if (table.is_changed) return;
+  table.is_changed = true;
+  changed_.push_back(&table);
+}
+
+// With soft deletes also a row that a truncate has taken away, and that only comes now.
+void Mirror::Upsert(Table& table, Cells cells, const ChangeInfo& info, bool is_gone) {
+  table.batch.Upsert(cells, info);
+  if (!is_gone) return;
+  table.batch.Delete(cells, {.op = 't',
+                             .source_ts_us = table.truncated->source_ts_us,
+                             .record = info.record});
+}
+
+// Also of a table that has no copy yet: older rows may come from other partitions.
+absl::Status Mirror::Truncate(Table* table, const Envelope& envelope) {
+  if (table != nullptr && table->truncated && table->truncated->Covers(envelope))
+    return absl::OkStatus();
+  if (const auto lsn = LsnOf(envelope)) {
+    const LastTruncate truncated{.lsn = *lsn, .source_ts_us = envelope.source_ts_us};
+    RETURN_IF_ERROR(transaction_.Begin());
+    RETURN_IF_ERROR(
+        last_truncates_.Write(Cat(envelope.schema, ".", envelope.table), truncated));
+    if (table != nullptr) table->truncated = truncated;
+  }
+  if (table == nullptr) return absl::OkStatus();
+  Change(*table);
+  table->batch.Truncate();
+  table->truncated_us = envelope.source_ts_us;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Mirror::IsGone(const Envelope& envelope) {
+  ASSIGN_OR_RETURN(
+      const std::optional<LastTruncate> truncated,
+      last_truncates_.Read(Cat(envelope.schema, ".", envelope.table)));
+  return truncated && truncated->Covers(envelope);
 }
 
 absl::StatusOr<Mirror::Table*> Mirror::Find(const Envelope& envelope) {
@@ -292,6 +327,7 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
   table->has_record_key &= table->record_key.size() == table->shape.key.size();
   table->in_source = types;
   ASSIGN_OR_RETURN(table->known, known_schemas_.Read(table->full_name));
+  ASSIGN_OR_RETURN(table->truncated, last_truncates_.Read(table->full_name));
   ASSIGN_OR_RETURN(table->has_incomplete, incomplete_rows_.Any(name));
   return table;
 }

@@ -17,6 +17,7 @@
 #include "apply/envelope_reader.h"
 #include "apply/incomplete_rows.h"
 #include "apply/known_schemas.h"
+#include "apply/last_truncate.h"
 #include "apply/mirror_table.h"
 #include "apply/placeholder.h"
 #include "apply/plan.h"
@@ -80,6 +81,11 @@ class Mirror {
     return options_.soft_deletes && envelope.op == 't' && !changed_.empty();
   }
 
+  // Whether a row came before a truncate of its table that was applied. Add() makes no row of it; a
+  // deleted one with soft deletes.
+  absl::StatusOr<bool> IsGone(const Envelope& envelope);
+  LastTruncates& last_truncates() { return last_truncates_; }
+
   // Sets how each table is written; reads what moved rows need. Then:
   absl::Status MakePlans();
   size_t rows() const { return rows_; }
@@ -124,11 +130,15 @@ class Mirror {
     std::vector<std::string> record_key;  // Columns of the records' key when it was opened.
     std::optional<SourceTable> in_source;  // What the source's catalog said then.
     std::optional<KnownSchema> known;      // The newest schema that it has followed.
+    std::optional<LastTruncate> truncated;  // The newest that was applied, ever.
     explicit Table(MirrorTable made)
         : shape(std::move(made)), batch(shape.key, shape.soft_deletes()) {}
   };
 
   absl::Status AddRow(const Envelope& envelope, uint32_t record);
+  absl::Status Truncate(Table* table, const Envelope& envelope);
+  void Change(Table& table);
+  void Upsert(Table& table, Cells cells, const ChangeInfo& info, bool is_gone);
   absl::StatusOr<Table*> Find(const Envelope& envelope);
   absl::StatusOr<std::unique_ptr<Table>> Open(const Envelope& envelope);
   static absl::Status ChooseKey(const Envelope& envelope, const Fields& row,
@@ -193,6 +203,7 @@ class Mirror {
   PreparedStatements& prepared_;
   TableCatalog catalog_;
   KnownSchemas known_schemas_;
+  LastTruncates last_truncates_;
   IncompleteRows incomplete_rows_;
   ValueText values_;
   SessionRole role_;

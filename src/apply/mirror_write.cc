@@ -129,7 +129,7 @@ absl::Status Mirror::QueueAppends(Table& table, StatementQueue& queue) {
     const TableBatch::Entry& entry = table.batch.entry(index);
     const std::vector<uint16_t> columns = KnownColumns(table, index);
     // An update is a row that goes and one that comes: what it was is no deleted row.
-    const bool is_marked = entry.is_delete && entry.op == 'd' && table.shape.soft_deletes();
+    const bool is_marked = entry.is_delete && entry.op != 'u' && table.shape.soft_deletes();
     const std::string sql = is_marked         ? MarkWholeRowSql(table.shape, columns)
                             : entry.is_delete ? DeleteWholeRowSql(table.shape, columns)
                                               : UpsertRowSql(table.shape, columns, RowMark::kLive);

@@ -82,6 +82,16 @@ CREATE TABLE walrelay.known_schemas (
   updated_at    timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (pipeline, sink, source_table)
 ))"},
+    {"to_regclass('walrelay.last_truncates')", R"(
+CREATE TABLE walrelay.last_truncates (
+  pipeline     text        NOT NULL,
+  sink         text        NOT NULL,
+  source_table text        NOT NULL,
+  lsn          bigint      NOT NULL,
+  source_ts_us bigint      NOT NULL,
+  updated_at   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (pipeline, sink, source_table)
+))"},
     {"to_regclass('walrelay.moved_rows')", R"(
 CREATE TABLE walrelay.moved_rows (
   pipeline      text        NOT NULL,

@@ -156,6 +156,7 @@ int Sink::backend_pid() const { return state_->connection.backend_pid(); }
 
 absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
   BatchResult result;
+  State::TruncateFirst ordered;  // What `batch` views then.
   for (;;) {
     const absl::StatusOr<BatchResult> applied = state_->ApplyRows(batch);
     if (applied.ok()) {
@@ -169,6 +170,19 @@ absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
       ASSIGN_OR_RETURN(const BatchResult first, Apply(batch.first(*cut)));
       result.Add(first);
       batch = batch.subspan(*cut);
+      continue;
+    }
+    if (const auto alone = AloneOf(applied.status())) {
+      RETURN_IF_ERROR(state_->transaction.Rollback());
+      RETURN_IF_ERROR(state_->Forget());
+      ordered = State::PutTruncateFirst(batch, *alone);
+      batch = ordered.records;
+      for (const size_t count : {ordered.before, size_t{1}}) {
+        if (count == 0) continue;
+        ASSIGN_OR_RETURN(const BatchResult part, Apply(batch.first(count)));
+        result.Add(part);
+        batch = batch.subspan(count);
+      }
       continue;
     }
     const std::optional<std::string> table = FaultyTable(applied.status());

@@ -16,6 +16,7 @@
 // SinkOptions. Source: DESIGN.md §2 "Link B", §6.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 
 #include <chrono>
@@ -71,6 +72,13 @@ struct SinkOptions {
   bool partial = false;   // Others apply other partitions: LoadProgress() is told ours.
   // Of a partial sink: whether all partitions of a topic are ours.
   std::function<bool(std::string_view topic)> owns_topic;
+  // Where a topic may have several partitions (sink_truncate.cc): how many, and what Kafka still
+  // holds of one within first ≤ offset < end; from which offset on that is. Both, or neither.
+  std::function<int32_t(std::string_view topic)> partitions_of;
+  std::function<absl::StatusOr<int64_t>(
+      const TopicPartition& partition, int64_t first, int64_t end,
+      absl::FunctionRef<absl::Status(const ConsumedRecord&)> visit)>
+      read_again;
   int64_t dead_letters_per_minute = 100;  // Beyond it the sink stops.
   bool park_tables = true;                // Off: a table that no longer fits stops the sink.
   SchemaPolicies schema;                  // When a table of the source changes.

@@ -123,14 +123,18 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
                      .row = row,
                      .is_follower = true});
     }
-    if (envelope.op == 't') RETURN_IF_ERROR(ReleaseTruncated(envelope));
   }
-  if (envelope.op == 't') RETURN_IF_ERROR(CheckOwnsTopic(record, envelope));
+  if (copies.although_parked) {
+    ASSIGN_OR_RETURN(const bool is_gone, mirror.IsGone(envelope));
+    if (is_gone) return absl::OkStatus();
+  }
   if (mirror.IsBarrier(envelope)) {
     RETURN_IF_ERROR(transaction.Begin());
     RETURN_IF_ERROR(WriteSoFar(batch, result));
   }
-  absl::Status added = mirror.Add(envelope, index);
+  absl::Status added =
+      envelope.op == 't' ? ApplyTruncate(batch, index, envelope, copies.although_parked, result)
+                         : mirror.Add(envelope, index);
   if (IsWriteFirst(added)) {
     if (!copies.although_parked) return CutBefore(index);
     RETURN_IF_ERROR(WriteSoFar(batch, result));
@@ -140,30 +144,6 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
   const RowId row = RowOf(record, envelope);
   parked.Park(row);
   return refuse({.reason = std::string(Message(added)), .row = row});
-}
-
-// What other workers have not applied yet may come before a truncate, and what they have may come
-// behind it: only one that reads all of a table can tell.
-absl::Status Sink::State::CheckOwnsTopic(const ConsumedRecord& record,
-                                         const Envelope& envelope) const {
-  if (!options.owns_topic || options.owns_topic(record.topic)) return absl::OkStatus();
-  const std::string table = Cat(envelope.schema, ".", envelope.table);
-  return WithTable(
-      absl::FailedPreconditionError(Cat(
-          "table ", table, " was truncated, and several workers read the partitions of topic ",
-          record.topic, ": none of them knows which rows come before. Go on with one worker and no "
-          "group.id, walrelay apply resume ", table, ", and compare it with its source then")),
-      table);
-}
-
-// What waited for rows that are gone now holds nothing back any more.
-absl::Status Sink::State::ReleaseTruncated(const Envelope& envelope) {
-  const std::string table = Cat(envelope.schema, ".", envelope.table);
-  if (!parked.ContainsTable(table)) return absl::OkStatus();
-  RETURN_IF_ERROR(transaction.Begin());
-  RETURN_IF_ERROR(letters.Unpark(table));
-  parked.ReleaseTable(table);
-  return absl::OkStatus();
 }
 
 absl::Status Sink::State::WriteSoFar(Batch batch, BatchResult& result) {

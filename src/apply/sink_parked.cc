@@ -37,6 +37,8 @@ absl::StatusOr<bool> Sink::State::ParkTable(Batch batch, const std::string& tabl
   if (topics.empty()) return false;
   for (const std::string& topic : topics) RETURN_IF_ERROR(parked_tables.Park(topic, table, reason));
   RETURN_IF_ERROR(mirror.AcceptRefused(table));
+  if (const auto refused = std::exchange(refused_truncate, {}); refused && refused->table == table)
+    RETURN_IF_ERROR(mirror.last_truncates().Write(table, refused->truncate));
   RETURN_IF_ERROR(ReadParkedTables());
   return true;
 }

@@ -4,6 +4,7 @@
 //   sink_refused.cc  the record that the server refuses: found, put aside, the rest applied
 //   sink_parked.cc   the table that no longer fits: its topics wait, the others go on
 //   sink_retry.cc    dead letters that are tried again
+//   sink_truncate.cc a truncate among several partitions
 #pragma once
 
 #include <map>
@@ -15,6 +16,7 @@
 #include "apply/dead_letter_rate.h"
 #include "apply/dead_letters.h"
 #include "apply/envelope_reader.h"
+#include "apply/last_truncate.h"
 #include "apply/letter_store.h"
 #include "apply/mirror.h"
 #include "apply/parked_keys.h"
@@ -53,10 +55,16 @@ struct Sink::State {
   ParkedKeys parked;
   DeadLetterRate letter_rate;
   EnvelopeReader reader;
+  EnvelopeReader again_reader;  // Of records that were applied before.
   std::map<TopicPartition, PartitionProgress> progress;
   std::vector<ProgressTable::Statement>
       moves;  // Of the batch at hand; the first of its transaction.
   TopicPartition lookup;
+  struct RefusedTruncate {
+    std::string table;
+    LastTruncate truncate;
+  };
+  std::optional<RefusedTruncate> refused_truncate;  // Not asked about again when its table goes on.
 
   State(SinkOptions given, pg::Connection opened, Placeholder placeholder);
 
@@ -86,8 +94,24 @@ struct Sink::State {
            stored_events.Contains({std::string(record.topic), record.partition}, record.offset);
   }
   RowId RowOf(const ConsumedRecord& record, const Envelope& envelope) const;
-  absl::Status CheckOwnsTopic(const ConsumedRecord& record, const Envelope& envelope) const;
-  absl::Status ReleaseTruncated(const Envelope& envelope);
+
+  // A truncate. `is_late`: from the dead letters, so that its own partition has come further too.
+  absl::Status ApplyTruncate(Batch batch, uint32_t index, const Envelope& envelope, bool is_late,
+                             BatchResult& result);
+  absl::Status CheckOwnsTopic(const ConsumedRecord& record, const std::string& table) const;
+  absl::StatusOr<std::optional<int64_t>> FirstBehind(const TopicPartition& partition, int64_t end,
+                                                     const Envelope& truncate, int64_t lsn);
+  absl::Status CheckStillOurs(const std::set<TopicPartition>& partitions);
+  absl::Status ApplyAgain(Batch batch, const TopicPartition& partition, int64_t first,
+                          const Envelope& truncate, BatchResult& result);
+  absl::Status ReleaseTruncated(const std::string& table,
+                                const std::map<TopicPartition, int64_t>& behind);
+  // The records of a batch with those of a truncate's partition, up to it, first.
+  struct TruncateFirst {
+    std::vector<ConsumedRecord> records;
+    size_t before = 0;  // Of these.
+  };
+  static TruncateFirst PutTruncateFirst(Batch batch, uint32_t index);
 
   // Writes what was read so far, in the open transaction, and forgets it.
   absl::Status WriteSoFar(Batch batch, BatchResult& result);

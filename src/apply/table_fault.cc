@@ -16,6 +16,7 @@ constexpr char kPayload[] = "walrelay/source-table";
 constexpr char kStopsPayload[] = "walrelay/stops-the-sink";
 constexpr char kWriteFirstPayload[] = "walrelay/write-first";
 constexpr char kCutPayload[] = "walrelay/cut-before";
+constexpr char kAlonePayload[] = "walrelay/apply-alone";
 constexpr std::string_view kInsufficientPrivilege = "42501";
 
 // The table is not what it was (undefined column, wrong type, no unique index), or something
@@ -24,6 +25,15 @@ bool ConcernsTheTable(std::string_view sqlstate) {
   if (sqlstate == kInsufficientPrivilege) return false;  // Of the role: all tables will meet it.
   const std::string_view of_class = sqlstate.substr(0, 2);
   return of_class == "42" || of_class == "0A" || of_class == "2B" || of_class == "55";
+}
+
+std::optional<uint32_t> IndexOf(const absl::Status& status, const char* payload) {
+  const auto found = status.GetPayload(payload);
+  if (!found) return std::nullopt;
+  const std::string digits(*found);
+  uint32_t index = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  return index;
 }
 
 }  // namespace
@@ -56,13 +66,16 @@ absl::Status CutBefore(uint32_t index) {
   return status;
 }
 
-std::optional<uint32_t> CutOf(const absl::Status& status) {
-  const auto payload = status.GetPayload(kCutPayload);
-  if (!payload) return std::nullopt;
-  const std::string digits(*payload);
-  uint32_t index = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), index);
-  return index;
+std::optional<uint32_t> CutOf(const absl::Status& status) { return IndexOf(status, kCutPayload); }
+
+absl::Status ApplyAlone(uint32_t index) {
+  absl::Status status = absl::AbortedError("a record is a batch of its own");
+  status.SetPayload(kAlonePayload, absl::Cord(Cat(index)));
+  return status;
+}
+
+std::optional<uint32_t> AloneOf(const absl::Status& status) {
+  return IndexOf(status, kAlonePayload);
 }
 
 std::optional<std::string> FaultyTable(const absl::Status& status) {

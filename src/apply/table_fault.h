@@ -34,4 +34,8 @@ bool IsWriteFirst(const absl::Status& status);
 absl::Status CutBefore(uint32_t index);
 std::optional<uint32_t> CutOf(const absl::Status& status);
 
+// A record that must be a batch of its own.
+absl::Status ApplyAlone(uint32_t index);
+std::optional<uint32_t> AloneOf(const absl::Status& status);
+
 }  // namespace walrelay::apply

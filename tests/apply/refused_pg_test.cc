@@ -139,6 +139,26 @@ TEST_P(Refused, HoldNothingBackAfterATruncate) {
       "NULL|t");
 }
 
+// One that cannot be read goes aside before anything of its batch is written.
+TEST_P(Refused, HoldNothingBackAfterATruncateOfTheSameBatch) {
+  Event("c", "null", Row("1", R"("old")", R"("!!")"), "1");
+  Event("t", "null", "null", "-");
+  Insert(1, R"("anew")");
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|anew");
+  EXPECT_EQ(
+      target->All("SELECT parked_key, reason LIKE '%truncated since' FROM walrelay.dead_letters"),
+      "NULL|t");
+  Event("u", "null", Row("1", R"("later")"), "1");
+  MustApply(*sink);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|later");
+  ASSERT_EQ(*Store().Mark(std::nullopt), 1);
+  EXPECT_EQ(Retry(), 1);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|later") << "what is gone does not come back";
+  EXPECT_EQ(Letters(), "");
+}
+
 TEST_P(Refused, ByATriggerAndByConstraints) {
   target->All(
       "ALTER TABLE public.t ADD CHECK (id <> 2), ADD UNIQUE (v); CREATE FUNCTION public.refuse() "

@@ -70,6 +70,17 @@ DELETE FROM walrelay.dead_letters o
 WHERE o.pipeline = $1 AND o.sink = $2 AND o.source_table = $3 AND EXISTS (
   SELECT FROM cdc_raw.cdc_events e WHERE e.kafka_topic = o.kafka_topic AND e.kafka_partition = o.kafka_partition
    AND e.kafka_offset = o.kafka_offset))";
+// What came before the newest truncate makes no row, in whatever order partitions were read.
+constexpr std::string_view kLastTruncate = R"(
+INSERT INTO walrelay.last_truncates (pipeline, sink, source_table, lsn, source_ts_us)
+SELECT $2, $3, $4, (source ->> 'lsn')::int8, coalesce((source ->> 'ts_us')::int8, (source ->> 'ts_ms')::int8 * 1000)
+FROM (
+  SELECT e.source_metadata::jsonb AS source
+  FROM cdc_raw.cdc_events e
+  JOIN walrelay.progress p ON p.pipeline = $1 AND p.sink = $3 AND p.topic = e.kafka_topic AND p.partition = e.kafka_partition
+  WHERE e.source_table = $4 AND e.operation = 't' AND e.kafka_offset < p.next_offset) AS truncate
+WHERE source ->> 'lsn' IS NOT NULL
+ORDER BY coalesce((source ->> 'ts_us')::int8, (source ->> 'ts_ms')::int8 * 1000) DESC, 4 DESC LIMIT 1)";
 constexpr std::string_view kTakeLetters =
     "UPDATE walrelay.dead_letters SET pipeline = $1 WHERE pipeline = $2 AND sink = $3";
 
@@ -154,7 +165,8 @@ absl::StatusOr<RebuildResult> Rebuild::Run() {
 absl::Status Rebuild::Discard() {
   RETURN_IF_ERROR(swap_->DropBeside());
   const std::string sink = sink_name();
-  for (const std::string_view table : {"dead_letters", "moved_rows", "incomplete_rows", "known_schemas"}) {
+  for (const std::string_view table : {"dead_letters", "moved_rows", "incomplete_rows",
+                                        "known_schemas", "last_truncates"}) {
     const pg::Parameter parameters[] = {pipeline_, sink};
     RETURN_IF_ERROR(
         connection_
@@ -197,7 +209,8 @@ absl::Status Rebuild::Prepare() {
   // What was refused before is refused again, in a shorter time.
   beside.dead_letters_per_minute += letters.number<int64_t>(0, 0).value_or(0);
   ASSIGN_OR_RETURN(sink_, Sink::Open(std::move(beside)));
-  return absl::OkStatus();
+  const pg::Parameter names[] = {options_.sink.pipeline, pipeline_, sink, source_table_};
+  return connection_.Execute(kLastTruncate, names).status();
 }
 
 absl::Status Rebuild::Fill() {
@@ -291,8 +304,10 @@ absl::Status Rebuild::TakeBookkeeping() {
   RETURN_IF_ERROR(run(kTakeLetterBytes, {live, pipeline_, sink}));
   RETURN_IF_ERROR(run(kDropLetters, {live, sink, source_table_}));
   RETURN_IF_ERROR(run(kTakeLetters, {live, pipeline_, sink}));
-  RETURN_IF_ERROR(run("DELETE FROM walrelay.known_schemas WHERE pipeline = $1 AND sink = $2",
-                      {pipeline_, sink}));
+  for (const std::string_view table : {"known_schemas", "last_truncates"}) {
+    RETURN_IF_ERROR(run(Cat("DELETE FROM walrelay.", table, " WHERE pipeline = $1 AND sink = $2"),
+                        {pipeline_, sink}));
+  }
   for (const std::string_view table : {"moved_rows", "incomplete_rows"}) {
     RETURN_IF_ERROR(run(
         Cat("DELETE FROM walrelay.", table, " WHERE pipeline = $1 AND sink = $2 AND table_name = $3"),
