@@ -130,6 +130,16 @@ TEST_F(RebuildTest, EventsOlderThanTheirSchemasAreReadByTheColumns) {
   EXPECT_EQ(Lake("id, v, n"), "1|a|2.22");
 }
 
+TEST_F(RebuildTest, ADatabaseThatOnlyAnOlderVersionHasOpened) {
+  auto sink = Open(Options(SinkKind::kLake));
+  Insert(1, R"("a")");
+  MustApply(*sink);
+  sink.reset();
+  lake->All("DROP TABLE walrelay.last_truncates, walrelay.known_schemas");
+  Run();
+  EXPECT_EQ(Lake(), "1|a");
+}
+
 // The mirror has kept it, as somebody has decided when the table waited: a rebuild does not ask again.
 TEST_F(RebuildTest, AColumnThatTheSourceHasDropped) {
   SinkOptions options = Options(SinkKind::kLake);

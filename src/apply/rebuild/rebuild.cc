@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "apply/mirror_table.h"
+#include "apply/objects.h"
 #include "apply/progress.h"
 #include "apply/table_name.h"
 #include "base/status.h"
@@ -191,6 +192,7 @@ SchemaPolicies Rebuild::Decided(SchemaPolicies policies) {
 }
 
 absl::Status Rebuild::Prepare() {
+  RETURN_IF_ERROR(PrepareObjects(connection_, options_.sink));  // An older version did not have all.
   RETURN_IF_ERROR(Discard());
   RETURN_IF_ERROR(swap_->CreateBeside());
   const std::string sink = sink_name();
