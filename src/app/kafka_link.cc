@@ -298,6 +298,7 @@ void KafkaLink::OnDelivery(const kafka::Delivery& delivery) {
     if (!transaction_) PositionDurable();
   } else if (delivery.ticket == connect_ticket_) {
     connect_in_flight_ = false;
+    CrashPoint("offset-acknowledged");
     if (delivery.offset >= 0) connect_offset_ = delivery.offset;
   }
 }

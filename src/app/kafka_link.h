@@ -75,6 +75,7 @@ enum class Earlier {
 struct StoredRecord {
   int64_t offset = 0;
   std::string value;
+  bool is_ours = false;
 };
 
 class KafkaLink {

@@ -108,11 +108,10 @@ StartDecision TakeOver(const StartFacts& facts) {
                        NewSnapshotHint())),
             ""};
   }
-  // It has passed that commit whatever the slot says: the server was not told yet.
+  // It has passed that commit whatever the slot says: the server was not told yet. Or the slot has
+  // passed WAL without commits: what comes then still names this commit as the one before.
   const Lsn from = std::max(slot.confirmed_flush, debezium.last_commit);
-  return {StreamFrom{.from = from,
-                     .adopt = true,
-                     .debezium_passed = debezium.last_commit == kNoLsn ? kNoLsn : from},
+  return {StreamFrom{.from = from, .adopt = true, .debezium_passed = debezium.last_commit},
           Cat("slot ", facts.slot_name, " was last read by Debezium: going on behind ", from,
               ", and what it has written already is not written again")};
 }
@@ -248,7 +247,7 @@ StartDecision Resume(const StartFacts& facts) {
                        " can no longer be read; ", NewSnapshotHint())),
             ""};
   }
-  if (facts.connect && position.connect_offset &&
+  if (facts.connect && !facts.connect->is_ours && position.connect_offset &&
       facts.connect->offset > *position.connect_offset) {
     if (!facts.connect->snapshot_unfinished) return TakeOver(facts);
     return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},

@@ -38,8 +38,9 @@ struct TimelineSwitch {
 
 // What Debezium's record in the Connect offsets topic says.
 struct ConnectFacts {
-  int64_t offset = 0;  // Where the record stands in the topic: newer than position.connect_offset
-                       // means not ours.
+  int64_t offset = 0;    // Where the record stands in the topic.
+  bool is_ours = false;  // We have written it. Else Debezium has, and run since, if it is newer than
+                         // position.connect_offset.
   bool snapshot_unfinished = false;
   Lsn resume{};       // lsn_proc, else lsn.
   Lsn last_commit{};  // lsn_commit; kNoLsn: no commit was passed yet.

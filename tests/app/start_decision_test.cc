@@ -118,7 +118,13 @@ const Row kTable[] = {
        f.trust_slot = true;
        f.connect = ConnectFacts{.offset = 3, .resume = Lsn{900}, .last_commit = Lsn{900}};
      },
-     StreamFrom{.from = Lsn{1000}, .adopt = true, .debezium_passed = Lsn{1000}}},
+     StreamFrom{.from = Lsn{1000}, .adopt = true, .debezium_passed = Lsn{900}}},
+    {"slot of a Debezium that was idle behind its last commit",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{1000}, .last_commit = Lsn{900}};
+     },
+     StreamFrom{.from = Lsn{1000}, .adopt = true, .debezium_passed = Lsn{900}}},
     {"slot of a Debezium that did not finish its snapshot",
      [](StartFacts& f) {
        f.position.reset();
@@ -144,6 +150,12 @@ const Row kTable[] = {
        f.slot->confirmed_flush = Lsn{3000};
      },
      StreamFrom{.from = Lsn{3000}, .adopt = true}},
+    {"our own Connect record that no position names yet",
+     [](StartFacts& f) {
+       f.position->connect_offset = 7;
+       f.connect = ConnectFacts{.offset = 9, .is_ours = true, .resume = Lsn{3100}, .last_commit = Lsn{3000}};
+     },
+     StreamFrom{.from = Lsn{2000}}},
     {"our own Connect record is not Debezium's",
      [](StartFacts& f) {
        f.position->connect_offset = 7;

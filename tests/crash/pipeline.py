@@ -17,7 +17,8 @@ class Pipeline(harness.Pipeline):
     """harness.Pipeline, led through the chaos proxy, with environment, a second process, and measured restarts."""
 
     def __init__(self, name, folder, *, delivery, proxy=None, mutation="", **options):
-        super().__init__(name, folder, pipeline={"delivery": delivery}, **options)
+        # So often that a kill falls between Debezium's offset record and the position that names it.
+        super().__init__(name, folder, pipeline={"delivery": delivery, "offset.flush.interval.ms": 2000}, **options)
         self.delivery, self.proxy = delivery, proxy
         self.environment = {"WALRELAY_MUTATION": mutation} if mutation else {}
         self.recoveries = []   # seconds from the start of the process to its first streaming

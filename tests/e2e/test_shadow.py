@@ -109,7 +109,7 @@ def test_beside_debezium(tmp_path, version):
             "database.dbname": pipeline.source.name, "topic.prefix": pipeline.prefix, "slot.name": pipeline.slot,
             "publication.name": pipeline.name, "poll.interval.ms": "20"})
         try:
-            with Load(pipeline.source, mixed_work, pause=0.02) as load:
+            with Load(pipeline.source, mixed_work, writers=2, pause=0.05) as load:  # No more than Debezium can take.
                 load.wait_commits(100)
                 debezium.start()
                 wait_until("Debezium streams", lambda: debezium.check() or pipeline.walsender(), 120, every=0.2)
@@ -137,7 +137,7 @@ def wait_same(pipeline, shadow, debezium):
         last[:] = compare(pipeline.prefix, shadow.prefix, "--complete")
         return last[0] == 0
     try:
-        wait_until("Debezium and its shadow are the same", same, 60, every=1)
+        wait_until("Debezium and its shadow are the same", same, 180, every=1)
     except TimeoutError:
         raise AssertionError(last[1]) from None
 

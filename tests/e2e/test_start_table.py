@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import pytest
 from confluent_kafka import Producer
@@ -102,6 +103,38 @@ def test_the_last_position_names_debeziums_last_record(stream):
     assert stream.stop()[0] == 0
     written = [m.offset() for messages in read_topics(topics(OFFSETS)).values() for m in messages if stream.name.encode() in m.key()]
     assert position(stream)["connect_offset"] == max(written)
+
+
+@pytest.mark.parametrize("unwrap", [False, True])
+def test_killed_before_a_position(stream, unwrap):
+    """Debezium's record is there, is ours, and no position names it yet; the rows behind it say which commit came before them, or, unwrapped, nothing."""
+    stream.pipeline_options["offset.flush.interval.ms"] = 1000
+    if unwrap:
+        stream.source_options.update({"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"})
+    stream.start("produce")
+    stream.wait_streaming()
+    for seq in range(1, 6):
+        stream.kill()
+        stream.start("produce", crash_at=f"offset-acknowledged:{seq % 2 + 1}")
+        stream.wait_streaming()
+        stream.source.query("SELECT pg_logical_emit_message(false, '', '')")  # The slot passes WAL that is no commit.
+        written = 0
+        while stream.process.poll() is None:
+            written += 1
+            insert(stream, 1000 * seq + written)
+            time.sleep(0.02)
+        stream.process = None
+        stream.start("produce")
+        stream.wait_streaming()
+        insert(stream, 1000 * seq)
+        wait_until("the rows", lambda: stream.check_alive() or sum(end_offsets(topics(stream.topic("events"))).values()) >= inserted(stream))
+    assert sum(end_offsets(topics(stream.topic("events"))).values()) == inserted(stream)
+    assert "Debezium" not in stream.log()
+    assert stream.stop()[0] == 0
+
+
+def inserted(pipeline):
+    return pipeline.source.value("SELECT count(*) FROM events")
 
 
 def test_a_position_names_debeziums_last_record_while_nothing_comes(stream):

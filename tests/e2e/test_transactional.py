@@ -167,7 +167,7 @@ def test_two_processes_do_not_take_turns(stream):
 def test_broker_crashes(stream):
     needs_stack()
     after = start_stream(stream)
-    with Load(stream.source, mixed_work) as load:
+    with Load(stream.source, mixed_work, pause=0.02) as load:  # Where Kafka takes a minute to start, that is much to catch up with.
         for _ in range(2):
             load.wait_commits(100)
             stack("stop", "kafka", "immediate")
