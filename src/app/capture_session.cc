@@ -261,7 +261,6 @@ absl::StatusOr<std::optional<ConnectFacts>> CaptureSession::ReadConnectFacts() {
   const bool in_snapshot = offset->snapshot != envelope::OffsetSnapshot::kNone &&
                            !offset->last_snapshot_record.value_or(false);
   return ConnectFacts{.offset = record->offset,
-                      .is_ours = record->is_ours,
                       .snapshot_unfinished = in_snapshot,
                       .resume = offset->lsn_proc.value_or(offset->lsn.value_or(kNoLsn)),
                       .last_commit = offset->lsn_commit.value_or(kNoLsn)};

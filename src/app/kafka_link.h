@@ -75,7 +75,6 @@ enum class Earlier {
 struct StoredRecord {
   int64_t offset = 0;
   std::string value;
-  bool is_ours = false;
 };
 
 class KafkaLink {

@@ -19,9 +19,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kWriteLimit = 10s;
 constexpr auto kReadLimit = 5s;  // Stop is not seen meanwhile.
 constexpr auto kFenceLimit = 10s;
-// The header by which our offset record is told from Debezium's, with the slot's name as its value: the
-// position may not name the record yet. Connect reads keys and values only (KafkaOffsetBackingStore).
-constexpr std::string_view kConnectWriter = "walrelay";
 
 }  // namespace
 
@@ -123,10 +120,7 @@ absl::StatusOr<std::optional<StoredRecord>> KafkaLink::ReadConnectRecord() {
   ASSIGN_OR_RETURN(auto record, kafka::ReadLast(*reader, options_.connect_topic,
                                                 options_.connect_key, kReadLimit, ends));
   if (!record || !record->value) return std::nullopt;
-  const auto writer = record->headers.find(kConnectWriter);
-  return StoredRecord{.offset = record->offset,
-                      .value = *std::move(record->value),
-                      .is_ours = writer != record->headers.end() && writer->second == options_.slot};
+  return StoredRecord{.offset = record->offset, .value = *std::move(record->value)};
 }
 
 void KafkaLink::SetPhase(PositionPhase phase, const Epoch& epoch) {
@@ -292,8 +286,6 @@ absl::Status KafkaLink::WriteConnectRecord(const std::string& value) {
   record.topic = options_.connect_topic;
   record.key = options_.connect_key;
   record.value = value;
-  const std::vector<RecordHeader> headers = {{.name = kConnectWriter, .value = options_.slot}};
-  record.headers = &headers;
   if (transaction_ && transaction_->stage() > KafkaTransaction::Stage::kOpen)
     RETURN_IF_ERROR(CommitNow(Clock::now() + kWriteLimit));
   RETURN_IF_ERROR(JoinTransaction());

@@ -247,7 +247,7 @@ StartDecision Resume(const StartFacts& facts) {
                        " can no longer be read; ", NewSnapshotHint())),
             ""};
   }
-  if (facts.connect && !facts.connect->is_ours && position.connect_offset &&
+  if (facts.connect && position.connect_offset &&
       facts.connect->offset > *position.connect_offset) {
     if (!facts.connect->snapshot_unfinished) return TakeOver(facts);
     return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},

@@ -38,9 +38,8 @@ struct TimelineSwitch {
 
 // What Debezium's record in the Connect offsets topic says.
 struct ConnectFacts {
-  int64_t offset = 0;    // Where the record stands in the topic.
-  bool is_ours = false;  // We have written it. Else Debezium has, and run since, if it is newer than
-                         // position.connect_offset.
+  int64_t offset = 0;  // Where the record stands in the topic: newer than position.connect_offset
+                       // means not ours, or that we were killed before a position named it.
   bool snapshot_unfinished = false;
   Lsn resume{};       // lsn_proc, else lsn.
   Lsn last_commit{};  // lsn_commit; kNoLsn: no commit was passed yet.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <utility>
 
 #include "kafka/queries.h"
 
@@ -33,14 +32,11 @@ bool IsNewer(const OwnedRecord& record, const std::optional<OwnedRecord>& than) 
 }
 
 OwnedRecord Own(const ConsumedRecord& record) {
-  std::map<std::string, std::string, std::less<>> headers;
-  for (const RecordHeader& header : record.headers) headers[std::string(header.name)] = header.value.value_or("");
   return {.partition = record.partition,
           .offset = record.offset,
           .timestamp_ms = record.timestamp_ms,
           .key = std::string(*record.key),
-          .value = record.value ? std::optional<std::string>(*record.value) : std::nullopt,
-          .headers = std::move(headers)};
+          .value = record.value ? std::optional<std::string>(*record.value) : std::nullopt};
 }
 
 }  // namespace

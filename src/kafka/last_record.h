@@ -5,8 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,7 +21,6 @@ struct OwnedRecord {
   int64_t timestamp_ms = 0;
   std::string key;
   std::optional<std::string> value;  // None: a tombstone, the key was deleted.
-  std::map<std::string, std::string, std::less<>> headers;  // A null value is empty here.
 };
 
 // Where the partitions really end (Topics::EndOffsets). Committed records can be seen up to the first

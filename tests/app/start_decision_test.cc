@@ -150,12 +150,6 @@ const Row kTable[] = {
        f.slot->confirmed_flush = Lsn{3000};
      },
      StreamFrom{.from = Lsn{3000}, .adopt = true}},
-    {"our own Connect record that no position names yet",
-     [](StartFacts& f) {
-       f.position->connect_offset = 7;
-       f.connect = ConnectFacts{.offset = 9, .is_ours = true, .resume = Lsn{3100}, .last_commit = Lsn{3000}};
-     },
-     StreamFrom{.from = Lsn{2000}}},
     {"our own Connect record is not Debezium's",
      [](StartFacts& f) {
        f.position->connect_offset = 7;
