@@ -247,8 +247,14 @@ StartDecision Resume(const StartFacts& facts) {
                        " can no longer be read; ", NewSnapshotHint())),
             ""};
   }
+  // One that says no more than the position changes nothing: we were killed before a position named
+  // it, or Debezium had nothing to do.
+  const auto says_more = [&](const ConnectFacts& connect) {
+    return connect.snapshot_unfinished ||
+           std::max(connect.last_commit, connect.resume) > position.end_lsn;
+  };
   if (facts.connect && position.connect_offset &&
-      facts.connect->offset > *position.connect_offset) {
+      facts.connect->offset > *position.connect_offset && says_more(*facts.connect)) {
     if (!facts.connect->snapshot_unfinished) return TakeOver(facts);
     return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
             "Debezium has run since, and did not finish a snapshot: it starts over"};

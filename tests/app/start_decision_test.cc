@@ -150,6 +150,13 @@ const Row kTable[] = {
        f.slot->confirmed_flush = Lsn{3000};
      },
      StreamFrom{.from = Lsn{3000}, .adopt = true}},
+    {"a Connect record that says no more than the position, by which the slot has gone on",
+     [](StartFacts& f) {
+       f.position->connect_offset = 7;
+       f.connect = ConnectFacts{.offset = 9, .resume = Lsn{1900}, .last_commit = Lsn{1900}};
+       f.slot->confirmed_flush = Lsn{2000};
+     },
+     StreamFrom{.from = Lsn{2000}}},
     {"our own Connect record is not Debezium's",
      [](StartFacts& f) {
        f.position->connect_offset = 7;
