@@ -211,7 +211,7 @@ def delete_topics(names):
 def needs_stack():
     """For tests that stop servers: skipped where they are somebody's own."""
     if os.environ.get("WALRELAY_TEST_STACK") != "1":
-        pytest.skip("set WALRELAY_TEST_STACK=1: this test stops the servers of tools/stack")
+        pytest.skip("set WALRELAY_TEST_STACK=1: this test stops the servers of tools/stack", allow_module_level=True)
 
 
 def stack(*arguments, timeout=180):

@@ -7,7 +7,8 @@ import subprocess
 
 import harness
 import pytest
-from harness import EVENTS, KAFKA, ROOT, Load, Pipeline, delete_topics, needs_stack, parts, topics, wait_until
+from debezium import VERSIONS, Broker, Worker, debezium_of
+from harness import EVENTS, KAFKA, ROOT, Load, Pipeline, delete_topics, topics, wait_until
 from test_exactly_once import mixed_work, wait_caught_up
 
 MORE = "CREATE TABLE keyless (n bigint, payload text); ALTER TABLE keyless REPLICA IDENTITY FULL; CREATE TABLE emptied (n int PRIMARY KEY)"
@@ -89,25 +90,13 @@ def test_kills_leave_no_trace(tmp_path, kind):
 
 # --- Beside the real Debezium ---
 
-needs_stack()
-import sys  # noqa: E402
-
-sys.path.append(str(ROOT / "tests" / "differential"))
-from servers import Broker, Debezium, Worker  # noqa: E402
-
-
-@pytest.mark.parametrize("version", ["2.5.0.Final", "3.6.1.Final"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_beside_debezium(tmp_path, version):
     with Worker(version, Broker(os.environ["STACK_KAFKA_PORT"]), tmp_path) as worker, \
          Pipeline(f"beside{version[0]}", tmp_path, pipeline={"compat": version}, lake=False, target=False) as pipeline:
         pipeline.source.query(EVENTS + ";" + MORE)
         pipeline.source.query(f"CREATE PUBLICATION {pipeline.name} FOR ALL TABLES")
-        at = parts("source")
-        debezium = Debezium(worker, pipeline.name, {
-            "connector.class": "io.debezium.connector.postgresql.PostgresConnector", "tasks.max": "1", "plugin.name": "pgoutput",
-            "database.hostname": at["host"], "database.port": at["port"], "database.user": at["user"], "database.password": at["password"],
-            "database.dbname": pipeline.source.name, "topic.prefix": pipeline.prefix, "slot.name": pipeline.slot,
-            "publication.name": pipeline.name, "poll.interval.ms": "20"})
+        debezium = debezium_of(worker, pipeline)
         try:
             with Load(pipeline.source, mixed_work, writers=2, pause=0.05) as load:  # No more than Debezium can take.
                 load.wait_commits(100)
@@ -143,10 +132,17 @@ def wait_same(pipeline, shadow, debezium):
 
 
 def changed(pipeline, shadow):
-    """One record more in the shadow is a difference, and is named."""
-    producer = harness.Producer({"bootstrap.servers": KAFKA, "log_level": 2})
+    """A record that one side alone has is a difference, and is named: of a key that nobody has, and of one that both have."""
     last = next(m for m in reversed(shadow.records("events")) if m.value())
-    producer.produce(last.topic(), key=last.key(), value=last.value().replace(b'"op":"', b'"op":"x'), partition=last.partition())
-    assert producer.flush(20) == 0
-    code, text = compare(pipeline.prefix, shadow.prefix, "--complete")
-    assert code == 1 and "public.events: " in text.splitlines()[-2], text
+    for where, key, value in ((pipeline, b"another key", last.value()), (shadow, last.key(), last.value().replace(b'"op":"', b'"op":"x'))):
+        code, before = compare(pipeline.prefix, shadow.prefix, "--complete")
+        producer = harness.Producer({"bootstrap.servers": KAFKA, "log_level": 2})
+        producer.produce(where.topic("events"), key=key, value=value, partition=last.partition())
+        assert producer.flush(20) == 0
+        code, text = compare(pipeline.prefix, shadow.prefix, "--complete")
+        assert code == 1 and differences(text) == differences(before) + 1, text
+        assert "public.events: 1 records are not in the" in text.splitlines()[-2], text
+
+
+def differences(text):
+    return int(text.splitlines()[-1].rsplit(",", 1)[1].split()[0])
