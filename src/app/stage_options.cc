@@ -72,6 +72,7 @@ apply::SchemalessFormat FormatOf(const envelope::Options& options) {
   switch (options.binary) {
     case envelope::BinaryMode::kBytes:
     case envelope::BinaryMode::kBase64:
+      format.binary = apply::SchemalessFormat::Binary::kBase64;
       break;
     case envelope::BinaryMode::kBase64UrlSafe:
       format.binary = apply::SchemalessFormat::Binary::kBase64UrlSafe;
@@ -133,11 +134,8 @@ absl::StatusOr<SinkWorkerOptions> MakeSink(const Config& config, apply::SinkKind
                                     const std::string& schema, const std::string& table) {
       return types->Read(schema, table);
     };
-  } else if (config.source.contains("binary.handling.mode")) {
-    // What the connector writes is known, if not its tables: then bytes are not guessed.
-    options.sink.source_table = [](const std::string&, const std::string&) {
-      return std::optional<apply::SourceTable>();
-    };
+  } else if (!config.source.contains("binary.handling.mode")) {
+    options.sink.schemaless.binary = apply::SchemalessFormat::Binary::kUnsaid;
   }
   auto connection = pg::ConnectionOptions::Parse(sink.connection);
   if (!connection.ok()) return Annotate(connection.status(), Cat(options.stage, ".connection"));

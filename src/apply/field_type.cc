@@ -189,7 +189,8 @@ FieldType TypeOfColumn(const ColumnType& column, const SchemalessFormat& format)
   if (name == "numeric") return NumericType(column.typmod, format);
   if (name == "money") return {.form = Form::kDecimal, .scale = 2};
   if (name == "bytea") {
-    const bool is_base64 = format.binary == SchemalessFormat::Binary::kBase64;
+    using Binary = SchemalessFormat::Binary;
+    const bool is_base64 = format.binary == Binary::kBase64 || format.binary == Binary::kUnsaid;
     return {.form = is_base64 ? Form::kBytes : Form::kText};
   }
   if (name == "date") return {.form = Form::kDate};

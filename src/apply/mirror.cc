@@ -6,59 +6,11 @@
 #include "apply/raw_events.h"
 #include "apply/table_fault.h"
 #include "apply/table_name.h"
+#include "apply/unsaid_bytes.h"
 #include "base/log.h"
 #include "base/status.h"
 
 namespace walrelay::apply {
-namespace {
-
-// Debezium writes hex in lower case.
-bool MayBeHex(JsonValue value) {
-  if (value.is_array()) {
-    for (auto it = value.begin(); it != value.end(); ++it) {
-      if (MayBeHex(*it)) return true;
-    }
-    return false;
-  }
-  const std::string_view text = value.text();
-  return !text.empty() && text.size() % 2 == 0 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-bool IsText(const FieldType& type) {
-  return type.form == Form::kText ||
-         (type.form == Form::kArray && type.element != nullptr && IsText(*type.element));
-}
-
-// Where nothing is known of the connector: a schema block says bytes for base64, but string for
-// base64 and hex alike, and without one nothing is said at all.
-absl::Status CheckBytes(const MirrorTable& table, JsonValue object, const SharedFields* fields) {
-  const auto is_bytes = [](const MirrorColumn& column) {
-    return column.type.form == ColumnForm::kBytea && column.writable;
-  };
-  if (std::none_of(table.columns.begin(), table.columns.end(), is_bytes)) return absl::OkStatus();
-  for (auto it = object.begin(); it != object.end(); ++it) {
-    const auto number = table.Find(it.name());
-    if (!number || !is_bytes(table.columns[*number])) continue;
-    std::string_view why;
-    if (fields == nullptr) {
-      if (MayBeHex(*it)) why = "a value of it can be read as base64 and as hex";
-    } else {
-      for (const Field& field : **fields) {
-        if (field.name == it.name() && IsText(field.type)) why = "its records carry text for it";
-      }
-    }
-    if (why.empty()) continue;
-    return absl::FailedPreconditionError(
-        Cat("column ", it.name(), " of ", table.Describe(), " is bytea, and ", why,
-            ": set source.binary.handling.mode to what the connector has (bytes, base64, "
-            "base64-url-safe or hex; bytes is Debezium's default)"));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 absl::Status Transaction::Begin() {
   if (open_) return absl::OkStatus();
   const std::string begin = defers_constraints_ ? Cat("BEGIN; ", kDeferConstraints) : "BEGIN";
@@ -344,10 +296,9 @@ std::optional<SourceTable> Mirror::SourceOf(const SourceTableName& name) const {
 absl::Status Mirror::ReadRow(Table& table, RowMapping& mapping, JsonValue object,
                              const SharedFields* fields, const Placeholder* placeholder) {
   const bool is_new = !mapping.Fits(object, fields);
-  const bool bytes_are_unsaid =
-      !options_.source_table && options_.schemaless.binary == SchemalessFormat::Binary::kBase64;
+  const bool bytes_are_unsaid = options_.schemaless.binary == SchemalessFormat::Binary::kUnsaid;
   if (bytes_are_unsaid && (is_new || fields == nullptr))
-    RETURN_IF_ERROR(CheckBytes(table.shape, object, fields));
+    RETURN_IF_ERROR(CheckUnsaidBytes(table.shape, object, fields));
   if (is_new) {
     mapping.Make(object, fields, table.shape, options_.schemaless);
     RETURN_IF_ERROR(CheckUpdatable(table.shape, object));

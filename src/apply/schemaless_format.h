@@ -13,7 +13,12 @@ struct SchemalessFormat {
 
   // binary.handling.mode, where it makes bytes a string: also with a schema block, which does not
   // tell them apart.
-  enum class Binary { kBase64, kBase64UrlSafe, kHex };
+  enum class Binary {
+    kUnsaid,  // Nothing is known of the connector: read as base64 where it cannot be hex.
+    kBase64,
+    kBase64UrlSafe,
+    kHex,
+  };
   Binary binary = Binary::kBase64;
 };
 

@@ -43,14 +43,18 @@ TEST(StageOptions, ASourceThatIsNotNamedIsNotAskedAndNothingIsGuessedOfIt) {
     EXPECT_TRUE(sinks.ok()) << sinks.status();
     return std::move(sinks->at(0).sink);
   };
-  EXPECT_FALSE(sink("'topic.prefix' = 'cdc'").source_table);
-  const apply::SinkOptions modes =
-      sink("'topic.prefix' = 'cdc'\n'binary.handling.mode' = 'bytes'");
-  ASSERT_TRUE(modes.source_table) << "its options are known";
-  EXPECT_EQ(*modes.source_table("public", "t"), std::nullopt);
-  EXPECT_TRUE(sink("'topic.prefix' = 'cdc'\n'database.hostname' = 'h'\n'database.user' = 'u'\n"
-                   "'database.dbname' = 'd'")
-                  .source_table);
+  using Binary = apply::SchemalessFormat::Binary;
+  const apply::SinkOptions nothing = sink("'topic.prefix' = 'cdc'");
+  EXPECT_FALSE(nothing.source_table);
+  EXPECT_EQ(nothing.schemaless.binary, Binary::kUnsaid);
+  const apply::SinkOptions mode = sink("'topic.prefix' = 'cdc'\n'binary.handling.mode' = 'bytes'");
+  EXPECT_FALSE(mode.source_table);
+  EXPECT_EQ(mode.schemaless.binary, Binary::kBase64);
+  const apply::SinkOptions source =
+      sink("'topic.prefix' = 'cdc'\n'database.hostname' = 'h'\n'database.user' = 'u'\n"
+           "'database.dbname' = 'd'");
+  EXPECT_TRUE(source.source_table);
+  EXPECT_EQ(source.schemaless.binary, Binary::kBase64);
 }
 
 }  // namespace

@@ -11,6 +11,11 @@ class BytesOfUnknownTopics : public SinkTest {
     if (IsSkipped()) return;
     target->All("CREATE TABLE public.t (id int PRIMARY KEY, b bytea)");
   }
+  SinkOptions Unsaid() {
+    SinkOptions options = Options();
+    options.schemaless.binary = SchemalessFormat::Binary::kUnsaid;
+    return options;
+  }
   void Plain(int id, std::string_view b) {
     records.Add("cdc.public.t", 0, offset++, Cat(R"({"id":)", id, "}"),
                 Cat(R"({"before":null,"after":{"id":)", id, R"(,"b":)", b,
@@ -28,7 +33,7 @@ class BytesOfUnknownTopics : public SinkTest {
 };
 
 TEST_F(BytesOfUnknownTopics, WithoutSchemasWhatCouldBeHexParksTheTable) {
-  auto sink = Open(Options());
+  auto sink = Open(Unsaid());
   Plain(1, R"("+/8=")");
   Plain(2, R"("AB12")");
   MustApply(*sink);
@@ -50,9 +55,6 @@ TEST_F(BytesOfUnknownTopics, WithoutSchemasTheModeDecides) {
   MustApply(*sink);
   sink.reset();
   options.schemaless.binary = SchemalessFormat::Binary::kBase64;
-  options.source_table = [](const std::string&, const std::string&) {
-    return std::optional<SourceTable>();
-  };
   sink = Open(options);
   Plain(2, R"("ab12")");
   MustApply(*sink);
@@ -61,14 +63,14 @@ TEST_F(BytesOfUnknownTopics, WithoutSchemasTheModeDecides) {
 }
 
 TEST_F(BytesOfUnknownTopics, ASchemaThatSaysBytesIsEnough) {
-  auto sink = Open(Options());
+  auto sink = Open(Unsaid());
   WithSchema(1, "bytes", R"("ab12")");
   MustApply(*sink);
   EXPECT_EQ(Rows(), "1|\\x69bd76");
 }
 
 TEST_F(BytesOfUnknownTopics, ASchemaThatSaysTextIsNot) {
-  auto sink = Open(Options());
+  auto sink = Open(Unsaid());
   WithSchema(1, "string", R"("00ff")");
   MustApply(*sink);
   EXPECT_EQ(Rows(), "");
