@@ -4,11 +4,6 @@
 #include "app/filters.h"
 
 namespace walrelay::app {
-namespace {
-
-constexpr std::string_view kDefaultPlaceholder = "__debezium_unavailable_value";
-
-}  // namespace
 
 std::vector<std::string> LossyModes(const Config& config) {
   std::vector<std::string> lines;
@@ -47,7 +42,7 @@ std::vector<std::string> LossyModes(const Config& config) {
         "types that Debezium does not know are text that nothing tells from other text; lake and "
         "target refuse their rows, or hold that text. bytes keeps them");
   }
-  if (options->unavailable_placeholder != kDefaultPlaceholder) {
+  if (options->unavailable_placeholder != envelope::Options().unavailable_placeholder) {
     lines.emplace_back(
         "source.unavailable.value.placeholder is not Debezium's default: records that were written "
         "with another one show it in lake and target as a value where a TOAST value was not sent");

@@ -1,7 +1,6 @@
 #include "app/sink_worker.h"
 
 #include "app/exit_code.h"
-#include "app/read_again.h"
 #include "app/supervise.h"
 #include "app/takeover.h"
 #include "apply/conflict.h"
@@ -47,7 +46,11 @@ std::string SinkWorkerOptions::name() const {
 
 SinkWorker::SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin::StatusBoard& board,
                        admin::Metrics& metrics)
-    : options_(std::move(options)), stop_(stop), board_(board), metrics_(metrics) {
+    : options_(std::move(options)),
+      stop_(stop),
+      board_(board),
+      metrics_(metrics),
+      read_again_(options_.kafka, stop_) {
   if (options_.sink.partial)
     options_.sink.owns_topic = [this](std::string_view topic) { return OwnsTopic(topic); };
   options_.sink.partitions_of = [this](std::string_view topic) {
@@ -56,7 +59,7 @@ SinkWorker::SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin:
   };
   options_.sink.read_again = [this](const TopicPartition& partition, int64_t first, int64_t end,
                                     auto visit) {
-    return ReadAgain(options_.kafka, stop_, partition, first, end, visit);
+    return read_again_.Read(partition, first, end, visit);
   };
 }
 

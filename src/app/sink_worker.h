@@ -21,6 +21,7 @@
 #include "admin/counters.h"
 #include "admin/metrics.h"
 #include "admin/status_board.h"
+#include "app/read_again.h"
 #include "app/stop.h"
 #include "apply/sink.h"
 #include "base/clock.h"
@@ -85,6 +86,7 @@ class SinkWorker {
   admin::StatusBoard& board_;
   admin::Metrics& metrics_;
   admin::SinkCounters counters_;
+  ReadAgain read_again_;
   bool connected_before_ = false;
   SteadyTime publish_at_{};
 

@@ -4,7 +4,6 @@
 // is altered, or parked, exactly there. Of several partitions the others may have records of the
 // older schema left: their LSNs tell, and they change nothing.
 #include <algorithm>
-#include <charconv>
 
 #include "apply/mirror.h"
 #include "apply/table_fault.h"
@@ -101,8 +100,7 @@ absl::StatusOr<std::vector<SchemaChange>> Mirror::FindChanges(const Table& table
                                                               KnownSchema& seen) {
   seen = KnownSchema();
   seen.is_snapshot = envelope.op == 'r';
-  std::from_chars(envelope.source_lsn.data(),
-                  envelope.source_lsn.data() + envelope.source_lsn.size(), seen.lsn);
+  seen.lsn = LsnOf(envelope).value_or(0);
   for (auto it = envelope.key.begin(); it != envelope.key.end(); ++it)
     seen.key.emplace_back(it.name());
   const SourceTable* source = table.in_source ? &*table.in_source : nullptr;

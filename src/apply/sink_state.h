@@ -99,6 +99,10 @@ struct Sink::State {
   absl::Status ApplyTruncate(Batch batch, uint32_t index, const Envelope& envelope, bool is_late,
                              BatchResult& result);
   absl::Status CheckOwnsTopic(const ConsumedRecord& record, const std::string& table) const;
+  absl::StatusOr<int64_t> ReadAgain(
+      const TopicPartition& partition, int64_t first, int64_t end, std::string_view schema,
+      std::string_view table,
+      absl::FunctionRef<absl::Status(const ConsumedRecord&, const Envelope&)> visit);
   absl::StatusOr<std::optional<int64_t>> FirstBehind(const TopicPartition& partition, int64_t end,
                                                      const Envelope& truncate, int64_t lsn);
   absl::Status CheckStillOurs(const std::set<TopicPartition>& partitions);

@@ -26,10 +26,6 @@ constexpr int64_t kFirstLook = 100;  // Records, from where a partition stands b
 constexpr int64_t kLongestLook = 20'000;
 constexpr int64_t kChunk = 10'000;
 
-bool IsOf(const Envelope& envelope, std::string_view schema, std::string_view table) {
-  return envelope.schema == schema && envelope.table == table && envelope.op != 'm';
-}
-
 }  // namespace
 
 Sink::State::TruncateFirst Sink::State::PutTruncateFirst(Batch batch, uint32_t index) {
@@ -83,8 +79,7 @@ absl::Status Sink::State::ApplyTruncate(Batch batch, uint32_t index, const Envel
   if (!lsn) {
     return absl::DataLossError(
         "a truncate without source.lsn, of a topic with several partitions: nobody knows which "
-        "rows "
-        "come before it");
+        "rows come before it");
   }
   std::set<TopicPartition> others;
   std::map<TopicPartition, int64_t> behind;
@@ -119,6 +114,21 @@ absl::Status Sink::State::ApplyTruncate(Batch batch, uint32_t index, const Envel
   return absl::OkStatus();
 }
 
+// The changes of a table within first ≤ offset < end, dead letters left out; from which offset on
+// Kafka has any records.
+absl::StatusOr<int64_t> Sink::State::ReadAgain(
+    const TopicPartition& partition, int64_t first, int64_t end, std::string_view schema,
+    std::string_view table,
+    absl::FunctionRef<absl::Status(const ConsumedRecord&, const Envelope&)> visit) {
+  return options.read_again(partition, first, end, [&](const ConsumedRecord& record) {
+    if (!record.value) return absl::OkStatus();
+    const absl::StatusOr<const Envelope*> read = again_reader.Read(record);
+    if (!read.ok() || (*read)->op == 'm') return absl::OkStatus();
+    if ((*read)->schema != schema || (*read)->table != table) return absl::OkStatus();
+    return visit(record, **read);
+  });
+}
+
 // The first record of a partition, before `end`, that came behind the truncate; nullopt: there is
 // none. Looks back until one is found that came before.
 absl::StatusOr<std::optional<int64_t>> Sink::State::FirstBehind(const TopicPartition& partition,
@@ -131,16 +141,14 @@ absl::StatusOr<std::optional<int64_t>> Sink::State::FirstBehind(const TopicParti
     const int64_t stop = std::exchange(begin, std::max<int64_t>(0, begin - look));
     bool has_older = false;
     std::optional<int64_t> newer;
-    const auto visit = [&](const ConsumedRecord& record) -> absl::Status {
-      if (!record.value) return absl::OkStatus();
-      const absl::StatusOr<const Envelope*> read = again_reader.Read(record);
-      if (!read.ok() || !IsOf(**read, truncate.schema, truncate.table)) return absl::OkStatus();
-      const std::optional<int64_t> at = LsnOf(**read);
+    const auto visit = [&](const ConsumedRecord& record, const Envelope& change) {
+      const std::optional<int64_t> at = LsnOf(change);
       if (at && *at < lsn) has_older = true;
       if (at && *at > lsn && !newer) newer = record.offset;
       return absl::OkStatus();
     };
-    ASSIGN_OR_RETURN(const int64_t oldest, options.read_again(partition, begin, stop, visit));
+    ASSIGN_OR_RETURN(const int64_t oldest, ReadAgain(partition, begin, stop, truncate.schema,
+                                                     truncate.table, visit));
     if (newer) first = newer;
     if (has_older) return first;
     if (oldest <= begin) continue;
@@ -186,23 +194,19 @@ absl::Status Sink::State::ApplyAgain(Batch batch, const TopicPartition& partitio
   const std::string schema(truncate.schema);
   const std::string table(truncate.table);
   int64_t rows = 0;
-  const auto visit = [&](const ConsumedRecord& record) -> absl::Status {
-    if (!record.value) return absl::OkStatus();
-    const absl::StatusOr<const Envelope*> read = again_reader.Read(record);
-    if (!read.ok() || !IsOf(**read, schema, table))
-      return absl::OkStatus();  // A dead letter, others.
-    if (!parked.empty() && parked.Contains(RowOf(record, **read))) return absl::OkStatus();
-    absl::Status added = mirror.Add(**read, StatementQueue::kNoRecord);
+  const auto visit = [&](const ConsumedRecord& record, const Envelope& change) -> absl::Status {
+    if (!parked.empty() && parked.Contains(RowOf(record, change))) return absl::OkStatus();
+    absl::Status added = mirror.Add(change, StatementQueue::kNoRecord);
     if (IsWriteFirst(added)) {
       RETURN_IF_ERROR(WriteSoFar(batch, result));
-      added = mirror.Add(**read, StatementQueue::kNoRecord);
+      added = mirror.Add(change, StatementQueue::kNoRecord);
     }
     if (added.code() == absl::StatusCode::kDataLoss) return absl::OkStatus();  // A dead letter.
     RETURN_IF_ERROR(added);
     return ++rows % kChunk == 0 ? WriteSoFar(batch, result) : absl::OkStatus();
   };
   const int64_t end = progress.at(partition).next_offset;
-  RETURN_IF_ERROR(options.read_again(partition, first, end, visit).status());
+  RETURN_IF_ERROR(ReadAgain(partition, first, end, schema, table, visit).status());
   RETURN_IF_ERROR(WriteSoFar(batch, result));
   log::Info(SinkName(options.kind), ": table ", schema, ".", table, " was truncated: ", rows,
             " changes behind that were applied again, from topic ", partition.topic, "[",

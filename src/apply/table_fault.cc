@@ -27,6 +27,12 @@ bool ConcernsTheTable(std::string_view sqlstate) {
   return of_class == "42" || of_class == "0A" || of_class == "2B" || of_class == "55";
 }
 
+absl::Status WithIndex(std::string_view message, const char* payload, uint32_t index) {
+  absl::Status status = absl::AbortedError(absl::string_view(message.data(), message.size()));
+  status.SetPayload(payload, absl::Cord(Cat(index)));
+  return status;
+}
+
 std::optional<uint32_t> IndexOf(const absl::Status& status, const char* payload) {
   const auto found = status.GetPayload(payload);
   if (!found) return std::nullopt;
@@ -61,17 +67,13 @@ bool IsWriteFirst(const absl::Status& status) {
 }
 
 absl::Status CutBefore(uint32_t index) {
-  absl::Status status = absl::AbortedError("the batch is cut where a schema changes");
-  status.SetPayload(kCutPayload, absl::Cord(Cat(index)));
-  return status;
+  return WithIndex("the batch is cut where a schema changes", kCutPayload, index);
 }
 
 std::optional<uint32_t> CutOf(const absl::Status& status) { return IndexOf(status, kCutPayload); }
 
 absl::Status ApplyAlone(uint32_t index) {
-  absl::Status status = absl::AbortedError("a record is a batch of its own");
-  status.SetPayload(kAlonePayload, absl::Cord(Cat(index)));
-  return status;
+  return WithIndex("a record is a batch of its own", kAlonePayload, index);
 }
 
 std::optional<uint32_t> AloneOf(const absl::Status& status) {
