@@ -82,11 +82,7 @@ absl::Status CaptureSession::Connect() {
   auto stream = wal::ReplicationStream::Connect(settings.source.connection, kConnectLimit);
   if (!stream.ok()) return SourceError(stream.status(), ExitCode::kSourceRefused);
   stream_ = *std::move(stream);
-  RETURN_IF_ERROR(Identify());
-  status_interval_ = settings.source.status_interval;
   offset_at_ = Clock::now() + settings.offset_flush_interval;
-  if (identity_.wal_sender_timeout.count() > 0)
-    status_interval_ = std::min(status_interval_, identity_.wal_sender_timeout / 3);
   return absl::OkStatus();
 }
 
@@ -116,6 +112,9 @@ absl::Status CaptureSession::Identify() {
   auto identity = stream_->IdentifySystem();
   if (!identity.ok()) return SourceError(identity.status(), ExitCode::kSourceUnsuitable);
   identity_ = *std::move(identity);
+  status_interval_ = shared_.settings.source.status_interval;
+  if (identity_.wal_sender_timeout.count() > 0)
+    status_interval_ = std::min(status_interval_, identity_.wal_sender_timeout / 3);
   return absl::OkStatus();
 }
 
