@@ -250,7 +250,7 @@ class Laboratory:
 
     def describe(self):
         """Keeps beside the logs what the program and the servers say of themselves at a fault, before everything ends."""
-        for name in ("status", "metrics"):
+        for name in ("health", "metrics"):
             if answer := self.pipeline.http(f"/{name}"):
                 (self.folder / name).write_text(answer[1], encoding="utf-8")
         sessions = []
