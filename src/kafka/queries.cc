@@ -23,6 +23,13 @@ rd_kafka_resp_err_t AskOnce(const Client& client, rd_kafka_topic_partition_list_
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+// Who asks has heard of the partition from a broker. The client forgets it where another answer says
+// that there is no such topic: a broker that comes back answers earlier questions, too.
+bool IsForgotten(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+         error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 // The ListOffsets request, one for all partitions of a leader. `asked` holds special offsets; the
 // answer real ones.
 absl::StatusOr<KafkaPartitionList> Ask(Client& client,
@@ -33,7 +40,7 @@ absl::StatusOr<KafkaPartitionList> Ask(Client& client,
     KafkaPartitionList list = ToPartitionList(asked);
     const auto error = AskOnce(client, list.get(), deadline);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return list;
-    if (!IsTransient(error) || deadline.passed()) {
+    if ((!IsTransient(error) && !IsForgotten(error)) || deadline.passed()) {
       client.ServeErrors();
       return client.Failed(Cat("asking Kafka for offsets of ", asked.begin()->first.topic), error);
     }
