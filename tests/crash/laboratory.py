@@ -45,6 +45,8 @@ def main():
     gc.disable()  # Millions of events, none in a cycle: to look through them again and again takes longer than to compare them.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="walrelay-crash-", dir="/var/tmp"))
     summary = campaign.run(options, folder)
+    for reason in summary["faults"] + summary["findings"]:  # Before the figures, where a shortened log still has it.
+        print(f"fault: {str(reason)[:600]}")
     text = json.dumps(summary, indent=1)
     print(text)
     if options.summary:
