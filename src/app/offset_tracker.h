@@ -46,7 +46,7 @@ class OffsetTracker {
   explicit OffsetTracker(envelope::Compat compat) : compat_(compat) {}
 
   // The stream goes on behind this commit or non-transactional message; none in a fresh one.
-  void Resume(std::optional<Lsn> last_commit) { current_.lsn_commit = last_commit; }
+  void Resume(std::optional<Lsn> last_commit) { current_.lsn_commit = last_commit_ = last_commit; }
 
   // All rows of the snapshot have been sent; streaming begins at `from`.
   void SnapshotFinished(Lsn lsn, std::optional<uint64_t> tx_id, int64_t ts_micros, Lsn from) {
@@ -66,6 +66,7 @@ class OffsetTracker {
   void Event(std::string_view message_type, Lsn lsn, std::optional<uint64_t> tx_id,
              int64_t ts_micros, bool sent) {
     current_.lsn = current_.lsn_proc = lsn;
+    current_.lsn_commit = last_commit_;  // As its record's `sequence`, by which a tail is found.
     current_.tx_id = tx_id;
     current_.ts_micros = ts_micros;
     current_.message_type = message_type;
@@ -78,7 +79,7 @@ class OffsetTracker {
   void Commit(Lsn lsn, Lsn end_lsn, int64_t ts_micros,
               std::shared_ptr<const EndedTransaction> ended = nullptr, bool end_sent = true) {
     current_.lsn = current_.lsn_proc = lsn;
-    current_.lsn_commit = lsn;
+    current_.lsn_commit = last_commit_ = lsn;
     if (compat_ == envelope::Compat::k3_6_1 || ended != nullptr) {
       current_.message_type = "COMMIT";
       current_.ts_micros = ts_micros;
@@ -92,7 +93,7 @@ class OffsetTracker {
   }
   // The same for a message outside of transactions.
   void MessageOutsideTransaction(Lsn lsn, Lsn end_lsn) {
-    current_.lsn_commit = lsn;
+    current_.lsn_commit = last_commit_ = lsn;
     frozen_ = sent_;
     frozen_end_ = end_lsn;
   }
@@ -100,7 +101,7 @@ class OffsetTracker {
   void Heartbeat() { frozen_ = sent_ = current_.lsn == kNoLsn ? sent_ : current_; }
   // Everything up to `lsn` is durable and nothing is open: where an idle server has come to.
   // Debezium recognises such a place by the commit, since the next transaction may begin right
-  // there.
+  // there. What comes behind it names the commit that really was the last.
   void Idle(Lsn lsn) {
     current_.lsn = current_.lsn_proc = lsn;
     current_.lsn_commit = lsn;
@@ -121,6 +122,7 @@ class OffsetTracker {
  private:
   envelope::Compat compat_;
   OffsetState current_;
+  std::optional<Lsn> last_commit_;
   std::optional<OffsetState> sent_;
   std::optional<OffsetState> frozen_;
   std::optional<OffsetState> written_;

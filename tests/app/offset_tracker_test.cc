@@ -59,6 +59,20 @@ TEST(OffsetTracker, AnIdlePlaceIsRecognisedByItsCommit) {
   EXPECT_EQ(state->message_type, "COMMIT");
 }
 
+TEST(OffsetTracker, BehindAnIdlePlaceTheLastCommitIsTheOneBefore) {
+  OffsetTracker tracker(Compat::k2_5_0);
+  tracker.Resume(Lsn{90});
+  tracker.Event("INSERT", Lsn{100}, 7, 1000, true);
+  tracker.Commit(Lsn{110}, Lsn{110}, 1000);
+  tracker.Idle(Lsn{500});
+  tracker.Heartbeat();
+  EXPECT_EQ(tracker.Frozen()->lsn_commit, Lsn{500}) << "still there";
+  tracker.Event("INSERT", Lsn{500}, 8, 2000, true);
+  tracker.Event("INSERT", Lsn{510}, 8, 2000, true);
+  tracker.Commit(Lsn{520}, Lsn{520}, 2000);
+  EXPECT_EQ(tracker.Frozen()->lsn_commit, Lsn{110}) << "as the `sequence` of these rows";
+}
+
 TEST(OffsetTracker, ASnapshotsLastRowSaysThatItIsComplete) {
   OffsetTracker tracker(Compat::k3_6_1);
   tracker.SnapshotFinished(Lsn{50}, 6, 900, Lsn{60});

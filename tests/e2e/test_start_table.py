@@ -101,8 +101,7 @@ def test_the_last_position_names_debeziums_last_record(stream):
     wait_until("the row is confirmed", lambda: stream.source.value(
         "SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s", [end, stream.slot]))
     assert stream.stop()[0] == 0
-    written = [m.offset() for messages in read_topics(topics(OFFSETS)).values() for m in messages if stream.name.encode() in m.key()]
-    assert position(stream)["connect_offset"] == max(written)
+    assert position(stream)["connect_offset"] == max(m.offset() for m in offset_records(stream))
 
 
 def test_killed_before_a_position(stream):
@@ -129,6 +128,38 @@ def test_killed_before_a_position(stream):
     assert stream.stop()[0] == 0
 
 
+def test_killed_before_the_position_behind_an_idle_one(stream):
+    """An idle position is where no commit is, and rows behind it name the last commit before it; so must Debezium's record."""
+    stream.pipeline_options["offset.flush.interval.ms"] = 500
+    written = 0
+    for _ in range(20):
+        stream.start("produce")
+        stream.wait_streaming()
+        insert(stream, written)
+        stream.source.query("CHECKPOINT")
+        end = stream.source.value("SELECT pg_current_wal_lsn()")
+        wait_until("the idle place is confirmed", lambda: stream.source.value(
+            "SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s", [end, stream.slot]))
+        idle = position(stream)
+        stream.source.query("INSERT INTO events VALUES (1, %s, 'x'), (1, %s, 'x')", [written + 1, written + 2])
+        written += 3
+        wait_until("Debezium's record", lambda: any(m.offset() > idle["connect_offset"] for m in offset_records(stream)), every=0.01)
+        stream.kill()
+        if position(stream)["end_lsn"] == idle["end_lsn"]:
+            break
+    else:
+        raise AssertionError("the position has covered everything twenty times")
+    stream.start("produce")
+    stream.wait_streaming()
+    insert(stream, written)
+    wait_until("the last row", lambda: stream.check_alive() or rows(stream)[-1:] == [written])
+    assert rows(stream) == list(range(written + 1))
+
+
+def offset_records(pipeline):
+    return [m for messages in read_topics(topics(OFFSETS)).values() for m in messages if pipeline.name.encode() in m.key()]
+
+
 def inserted(pipeline):
     return pipeline.source.value("SELECT count(*) FROM events")
 
@@ -141,7 +172,7 @@ def test_a_position_names_debeziums_last_record_while_nothing_comes(stream):
     insert(stream, 1)
 
     def written():
-        return [m.offset() for messages in read_topics(topics(OFFSETS)).values() for m in messages if stream.name.encode() in m.key()]
+        return [m.offset() for m in offset_records(stream)]
     first = wait_until("Debezium's record", written)
     wait_until("the position names it", lambda: position(stream)["connect_offset"] == first[-1], every=0.2)
     assert written() == first, "not by the idle position, which writes another one"
