@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "app/exit_code.h"
 #include "app/source_errors.h"
@@ -348,14 +349,20 @@ absl::Status CaptureSession::LeaveIfKafkaIsAway(SteadyTime now) {
           "); the replication connection is left so that the source can shut down"));
 }
 
+// Debezium's offset record never says more than a position that is durable: one that does was
+// written by Debezium (start_decision.h).
 absl::Status CaptureSession::WriteDueOffset(SteadyTime now) {
-  if (now < offset_at_) return absl::OkStatus();
-  const auto frozen = offsets_.Frozen();
-  if (!frozen || offsets_.frozen_end() > link_->reachable()) return absl::OkStatus();
-  offset_at_ = now + shared_.settings.offset_flush_interval;
-  offsets_.Written(*frozen);
+  if (!due_offset_ && now >= offset_at_) {
+    if (const auto frozen = offsets_.Frozen()) {
+      due_offset_ = {.state = *frozen, .end = offsets_.frozen_end()};
+      offset_at_ = now + shared_.settings.offset_flush_interval;
+    }
+  }
+  if (!due_offset_ || due_offset_->end > link_->confirmed()) return absl::OkStatus();
+  const OffsetState state = std::exchange(due_offset_, std::nullopt)->state;
+  offsets_.Written(state);
   return link_->WriteConnectRecord(
-      envelope::EncodeConnectOffset(ToConnectOffset(*frozen), shared_.settings.envelope->compat));
+      envelope::EncodeConnectOffset(ToConnectOffset(state), shared_.settings.envelope->compat));
 }
 
 absl::Status CaptureSession::SampleSlot(SteadyTime now) {
@@ -424,21 +431,22 @@ absl::Status CaptureSession::Tend() {
 
 absl::Status CaptureSession::WriteOffsetNow() {
   const auto frozen = offsets_.Frozen();
-  if (!frozen) return absl::OkStatus();
+  if (!frozen || offsets_.frozen_end() > link_->confirmed()) return absl::OkStatus();
+  due_offset_.reset();
   offsets_.Written(*frozen);
   return link_->WriteConnectRecordNow(
       envelope::EncodeConnectOffset(ToConnectOffset(*frozen), shared_.settings.envelope->compat));
 }
 
 absl::Status CaptureSession::AdvanceIdle(Lsn lsn) {
-  // Debezium's record first: the slot must not pass what it knows (DESIGN.md §2, "Two-way door").
+  link_->Committed(lsn, link_->last_commit(), 0);
+  CrashPoint("idle-position");
+  RETURN_IF_ERROR(link_->WritePositionNow());
+  // The slot must not pass what Debezium's record knows (DESIGN.md §2, "Two-way door").
   if (!shared_.settings.offset_topic.empty()) {
     offsets_.Idle(lsn);
     RETURN_IF_ERROR(WriteOffsetNow());
   }
-  link_->Committed(lsn, link_->last_commit(), 0);
-  CrashPoint("idle-position");
-  RETURN_IF_ERROR(link_->WritePositionNow());
   return SendStatus();
 }
 
@@ -477,7 +485,8 @@ SteadyTime CaptureSession::next_chore() const {
 
 absl::Status CaptureSession::FlushAndRecord(std::chrono::milliseconds limit) {
   RETURN_IF_ERROR(link_->Flush(Clock::now() + limit));
-  if (offsets_.frozen_end() <= link_->reachable()) RETURN_IF_ERROR(WriteOffsetNow());
+  if (link_->reachable() > link_->confirmed()) RETURN_IF_ERROR(link_->WritePositionNow());
+  RETURN_IF_ERROR(WriteOffsetNow());
   return link_->is_recorded() ? absl::OkStatus() : link_->WritePositionNow();
 }
 

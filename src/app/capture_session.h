@@ -129,6 +129,11 @@ class CaptureSession {
   std::unique_ptr<TableRegistry> tables_;
   std::unique_ptr<envelope::Encoder> encoder_;
   OffsetTracker offsets_;
+  struct DueOffset {
+    OffsetState state;
+    Lsn end{};  // Written once a position covers this.
+  };
+  std::optional<DueOffset> due_offset_;
   wal::SystemIdentity identity_;
   std::optional<PositionRecord> stored_position_;
   std::map<std::string, int32_t> partition_counts_;

@@ -168,7 +168,8 @@ class KafkaLink {
   }
   // Sends a position record if that would say something new and none is under way.
   absl::Status WritePosition();
-  // Sends Debezium's offset record. The caller has made sure that all it says is durable.
+  // Sends Debezium's offset record. All that it says is confirmed(): one that no position names yet
+  // is known by that (start_decision.h).
   absl::Status WriteConnectRecord(const std::string& value);
   // The same, and waits until it is durable; blocks, bounded.
   absl::Status WriteConnectRecordNow(const std::string& value);

@@ -247,8 +247,8 @@ StartDecision Resume(const StartFacts& facts) {
                        " can no longer be read; ", NewSnapshotHint())),
             ""};
   }
-  // One that says no more than the position changes nothing: we were killed before a position named
-  // it, or Debezium had nothing to do.
+  // One that says no more than the position changes nothing: it is ours, and we were killed before a
+  // position named it, or Debezium had nothing to do.
   const auto says_more = [&](const ConnectFacts& connect) {
     return connect.snapshot_unfinished ||
            std::max(connect.last_commit, connect.resume) > position.end_lsn;
