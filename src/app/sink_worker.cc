@@ -138,10 +138,10 @@ absl::Status SinkWorker::CheckNothingToTake(
 absl::Status SinkWorker::TakeOver(const std::map<TopicPartition, int64_t>& known,
                                   std::map<TopicPartition, int64_t>& starts) {
   if (options_.takeover_group.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const Offsets committed, ReadPredecessor(options_.kafka, options_.takeover_group,
-                                                            options_.is_data_topic));
   std::vector<TopicPartition> partitions;
   for (const auto& [partition, next] : starts) partitions.push_back(partition);
+  ASSIGN_OR_RETURN(const Offsets committed, ReadPredecessor(options_.kafka, options_.takeover_group,
+                                                            partitions, options_.is_data_topic));
   if (options_.sink.partial) return CheckNothingToTake(partitions, known, committed);
   ASSIGN_OR_RETURN(const auto candidates,
                    PartitionsToTake(*topics_, partitions, known, committed));

@@ -37,8 +37,9 @@ absl::Status CheckGroupLeft(const kafka::ConsumerGroup& group, const std::string
 }
 
 absl::StatusOr<Offsets> ReadPredecessor(const kafka::ClientOptions& kafka, const std::string& group,
+                                        const std::vector<TopicPartition>& partitions,
                                         const IsDataTopic& is_data_topic) {
-  const auto found = kafka::ReadConsumerGroup(kafka, group);
+  auto found = kafka::ReadConsumerGroup(kafka, group, {partitions.begin(), partitions.end()});
   if (absl::IsFailedPrecondition(found.status())) {
     log::Warn("it is not known how far a consumer before us has come (pipeline.takeover.group.id): ",
               Message(found.status()));
@@ -46,9 +47,7 @@ absl::StatusOr<Offsets> ReadPredecessor(const kafka::ClientOptions& kafka, const
   }
   if (!found.ok()) return found.status();
   RETURN_IF_ERROR(CheckGroupLeft(*found, group, is_data_topic));
-  Offsets committed = found->committed;
-  std::erase_if(committed, [&](const auto& one) { return !is_data_topic(one.first.topic); });
-  return committed;
+  return std::move(found->committed);
 }
 
 absl::StatusOr<std::vector<apply::PartitionToTake>> PartitionsToTake(

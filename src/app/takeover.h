@@ -26,9 +26,10 @@ using Offsets = std::map<TopicPartition, int64_t>;
 absl::Status CheckGroupLeft(const kafka::ConsumerGroup& group, const std::string& name,
                             const IsDataTopic& is_data_topic);
 
-// What the group has committed of our topics, once it has no members any more. Nothing where it may
-// not be asked, which is said in the log: raw events that are there are recognised all the same.
+// What the group has committed of these partitions, once it has no members any more. Nothing where it
+// may not be asked, which is said in the log: raw events that are there are recognised all the same.
 absl::StatusOr<Offsets> ReadPredecessor(const kafka::ClientOptions& kafka, const std::string& group,
+                                        const std::vector<TopicPartition>& partitions,
                                         const IsDataTopic& is_data_topic);
 
 // Those of `partitions` that the sink has never read, or of which the group has read more.

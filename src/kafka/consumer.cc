@@ -247,19 +247,7 @@ void Consumer::CommitForDashboards(const std::map<TopicPartition, int64_t>& next
 
 absl::StatusOr<std::map<TopicPartition, int64_t>> Consumer::GroupOffsets(
     const std::set<TopicPartition>& partitions, milliseconds limit) {
-  std::map<TopicPartition, int64_t> offsets;
-  for (const TopicPartition& partition : partitions) offsets[partition] = RD_KAFKA_OFFSET_INVALID;
-  const KafkaPartitionList list = ToPartitionList(offsets);
-  const auto error = rd_kafka_committed(client_.get(), list.get(), static_cast<int>(limit.count()));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client_.Failed("reading group offsets", error);
-  RETURN_IF_ERROR(FirstError(client_, *list, "reading group offsets of"));
-  offsets.clear();
-  for (int i = 0; i < list->cnt; ++i) {
-    const rd_kafka_topic_partition_t& stored = list->elems[i];
-    if (stored.offset >= 0)
-      offsets[{.topic = stored.topic, .partition = stored.partition}] = stored.offset;
-  }
-  return offsets;
+  return FetchCommitted(client_, partitions, limit);
 }
 
 }  // namespace walrelay::kafka

@@ -32,7 +32,7 @@ using KafkaPartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t,
 using KafkaNewTopic = std::unique_ptr<rd_kafka_NewTopic_t, Releaser<rd_kafka_NewTopic_destroy>>;
 using KafkaAdminOptions =
     std::unique_ptr<rd_kafka_AdminOptions_t, Releaser<rd_kafka_AdminOptions_destroy>>;
-using KafkaGroupOffsets = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
-                                          Releaser<rd_kafka_ListConsumerGroupOffsets_destroy>>;
+using KafkaGroupList =
+    std::unique_ptr<const rd_kafka_group_list, Releaser<rd_kafka_group_list_destroy>>;
 
 }  // namespace walrelay::kafka

@@ -143,6 +143,26 @@ absl::StatusOr<int64_t> FetchOffset(Client& client, const TopicPartition& partit
   return list->elems[0].offset;
 }
 
+absl::StatusOr<std::map<TopicPartition, int64_t>> FetchCommitted(
+    Client& client, const std::set<TopicPartition>& partitions, milliseconds limit) {
+  std::map<TopicPartition, int64_t> offsets;
+  for (const TopicPartition& partition : partitions) offsets[partition] = RD_KAFKA_OFFSET_INVALID;
+  const KafkaPartitionList list = ToPartitionList(offsets);
+  const auto error =
+      rd_kafka_committed(client.get(), list.get(), static_cast<int>(limit.count()));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client.Failed("reading group offsets", error);
+  offsets.clear();
+  for (int i = 0; i < list->cnt; ++i) {
+    const rd_kafka_topic_partition_t& stored = list->elems[i];
+    const std::string_view topic = stored.topic;
+    if (stored.err != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return client.Failed(Cat("reading group offsets of topic ", topic), stored.err);
+    if (stored.offset >= 0)
+      offsets[{.topic = stored.topic, .partition = stored.partition}] = stored.offset;
+  }
+  return offsets;
+}
+
 KafkaPartitionList ToPartitionList(const std::map<TopicPartition, int64_t>& offsets) {
   KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
   for (const auto& [partition, offset] : offsets) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,10 @@ absl::StatusOr<std::map<TopicPartition, int64_t>> FetchOffsets(
 // Of one partition.
 absl::StatusOr<int64_t> FetchOffset(Client& client, const TopicPartition& partition, int64_t which,
                                     std::chrono::milliseconds limit);
+
+// What the client's group has committed, of those that it has committed; it need not be a member.
+absl::StatusOr<std::map<TopicPartition, int64_t>> FetchCommitted(
+    Client& client, const std::set<TopicPartition>& partitions, std::chrono::milliseconds limit);
 
 KafkaPartitionList ToPartitionList(const std::map<TopicPartition, int64_t>& offsets);
 

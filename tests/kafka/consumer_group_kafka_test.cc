@@ -29,7 +29,7 @@ class ConsumerGroupKafkaTest : public KafkaTest {
 };
 
 TEST_F(ConsumerGroupKafkaTest, OneThatDoesNotExistIsEmpty) {
-  const auto group = ReadConsumerGroup(options_, UniqueName("group"));
+  const auto group = ReadConsumerGroup(options_, UniqueName("group"), {});
   ASSERT_TRUE(group.ok()) << group.status();
   EXPECT_TRUE(group->members.empty());
   EXPECT_TRUE(group->committed.empty());
@@ -42,7 +42,7 @@ TEST_F(ConsumerGroupKafkaTest, ItsOffsetsStayWhenItsMembersLeave) {
     const Client member = Member(name, topic);
     const auto has_topic = [&] {
       (void)KafkaMessage(rd_kafka_consumer_poll(member.get(), 50));
-      const auto group = ReadConsumerGroup(options_, name);
+      const auto group = ReadConsumerGroup(options_, name, {{topic, 0}, {topic, 1}});
       EXPECT_TRUE(group.ok()) << group.status();
       return group.ok() && group->members.size() == 1 &&
              group->members[0].client_id == "somebody" && group->members[0].topics.contains(topic);
@@ -53,7 +53,7 @@ TEST_F(ConsumerGroupKafkaTest, ItsOffsetsStayWhenItsMembersLeave) {
     ASSERT_EQ(rd_kafka_commit(member.get(), done.get(), 0), RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_consumer_close(member.get());
   }
-  const auto group = ReadConsumerGroup(options_, name);
+  const auto group = ReadConsumerGroup(options_, name, {{topic, 0}, {topic, 1}});
   ASSERT_TRUE(group.ok()) << group.status();
   EXPECT_TRUE(group->members.empty());
   EXPECT_THAT(group->committed, testing::ElementsAre(testing::Pair(
@@ -62,7 +62,7 @@ TEST_F(ConsumerGroupKafkaTest, ItsOffsetsStayWhenItsMembersLeave) {
 
 TEST_F(ConsumerGroupKafkaTest, WithoutABrokerItGivesUp) {
   options_["bootstrap.servers"] = "127.0.0.1:1";
-  const auto group = ReadConsumerGroup(options_, "g", milliseconds(500));
+  const auto group = ReadConsumerGroup(options_, "g", {}, milliseconds(500));
   EXPECT_EQ(group.status().code(), absl::StatusCode::kUnavailable);
 }
 

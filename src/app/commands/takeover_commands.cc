@@ -40,8 +40,9 @@ absl::StatusOr<KafkaFacts> AskKafka(const SinkWorkerOptions& options) {
   ASSIGN_OR_RETURN(facts.oldest, facts.topics->BeginOffsets(facts.partitions));
   ASSIGN_OR_RETURN(facts.ends, facts.topics->EndOffsets(facts.partitions));
   if (!options.takeover_group.empty()) {
-    ASSIGN_OR_RETURN(facts.committed, ReadPredecessor(options.kafka, options.takeover_group,
-                                                      options.is_data_topic));
+    ASSIGN_OR_RETURN(facts.committed,
+                     ReadPredecessor(options.kafka, options.takeover_group, facts.partitions,
+                                     options.is_data_topic));
   }
   return facts;
 }
