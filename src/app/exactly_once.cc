@@ -85,6 +85,11 @@ int64_t ExactlyOnce::Acknowledged(kafka::PartitionId id, int64_t offset) {
   const int64_t expected = watch_.expected(id);
   const auto gap = watch_.Acknowledged(id, offset);
   if (gap && !gap_) gap_ = gap;
+  if (const auto unmarked = watch_.TakeUnmarked()) {
+    log::Warn("Kafka has committed a transaction and left no marker in partition ",
+              partitions_[*unmarked].partition, " of topic ", partitions_[*unmarked].topic,
+              ": what was committed there is seen with the next transaction");
+  }
   return offset < 0 ? expected : offset;
 }
 

@@ -23,6 +23,7 @@ std::optional<OffsetGap> Contiguity::Acknowledged(PartitionId partition, int64_t
     if (state.counted++ == 0) in_doubt_.push_back(partition);
     return std::nullopt;
   }
+  PassOverMarker(partition, offset);
   std::optional<OffsetGap> gap;
   if (offset != state.next + state.counted) {
     gap = OffsetGap{
@@ -31,6 +32,16 @@ std::optional<OffsetGap> Contiguity::Acknowledged(PartitionId partition, int64_t
   state.next = offset + 1;
   state.counted = 0;
   return gap;
+}
+
+// `seen`: where the next record of ours, or the end, really is.
+void Contiguity::PassOverMarker(PartitionId partition, int64_t seen) {
+  Partition& state = partitions_[partition];
+  if (state.behind_marker && seen == state.next + state.counted - 1) {
+    --state.next;
+    unmarked_ = partition;
+  }
+  state.behind_marker = false;
 }
 
 std::optional<PartitionId> Contiguity::doubtful() {
@@ -50,6 +61,7 @@ std::optional<PartitionId> Contiguity::doubtful() {
 
 std::optional<OffsetGap> Contiguity::Ends(PartitionId partition, int64_t end) {
   Partition& state = partitions_[partition];
+  PassOverMarker(partition, end);
   const int64_t expected = state.next + state.counted;
   std::optional<OffsetGap> gap;
   if (end != expected) {

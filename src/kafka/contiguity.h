@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "kafka/partitions.h"
@@ -44,8 +45,15 @@ class Contiguity {
   // A record is durable, at this offset or kNoOffset. Records of one partition come in order.
   std::optional<OffsetGap> Acknowledged(PartitionId partition, int64_t offset);
 
-  // A transaction marker of ours takes the next offset. Nothing is in flight.
-  void Marked(PartitionId partition) { ++partitions_[partition].next; }
+  // A transaction marker of ours takes the next offset. Nothing is in flight. A broker that crashes
+  // between a commit and its markers may forget one (Kafka 4.3.0): where it is not there, the next
+  // record stands in its place, and what was committed counts with the next marker.
+  void Marked(PartitionId partition) {
+    ++partitions_[partition].next;
+    partitions_[partition].behind_marker = true;
+  }
+  // Where a marker was not there, since the last call.
+  std::optional<PartitionId> TakeUnmarked() { return std::exchange(unmarked_, std::nullopt); }
 
   // A partition with nothing in flight whose last reports had no offset: its end must be looked at.
   std::optional<PartitionId> doubtful();
@@ -57,10 +65,14 @@ class Contiguity {
     int64_t next = -1;     // After the last record whose offset is certain; -1: not started.
     int64_t counted = 0;   // Records of ours since, without an offset.
     size_t in_flight = 0;
+    bool behind_marker = false;  // Nothing has been reported since Marked().
   };
+
+  void PassOverMarker(PartitionId partition, int64_t seen);
 
   std::vector<Partition> partitions_;
   std::vector<PartitionId> in_doubt_;  // Also those that were settled meanwhile.
+  std::optional<PartitionId> unmarked_;
 };
 
 }  // namespace walrelay::kafka

@@ -31,6 +31,31 @@ TEST(Contiguity, SeesTheFirstRecordToo) {
   EXPECT_EQ(watch.Acknowledged(0, 8), (OffsetGap{.partition = 0, .first = 7, .end = 8, .ours = 0}));
 }
 
+TEST(Contiguity, LetsAMarkerOfOursBeMissing) {
+  Contiguity watch = Watching(7, 1);
+  EXPECT_EQ(watch.Acknowledged(0, 7), std::nullopt);
+  watch.Marked(0);
+  watch.Sent(0);
+  EXPECT_EQ(watch.Acknowledged(0, 8), std::nullopt);
+  EXPECT_EQ(watch.TakeUnmarked(), 0u);
+  EXPECT_EQ(watch.TakeUnmarked(), std::nullopt);
+  EXPECT_EQ(watch.expected(0), 9);
+  watch.Sent(0);
+  EXPECT_EQ(watch.Acknowledged(0, 8), (OffsetGap{.partition = 0, .first = 9, .end = 8, .ours = 0}))
+      << "a record is not";
+}
+
+TEST(Contiguity, LetsAMarkerBeMissingBeforeRecordsWithoutAnOffset) {
+  Contiguity watch = Watching(7, 1);
+  EXPECT_EQ(watch.Acknowledged(0, 7), std::nullopt);
+  watch.Marked(0);
+  watch.Sent(0);
+  EXPECT_EQ(watch.Acknowledged(0, kNoOffset), std::nullopt);
+  ASSERT_EQ(watch.doubtful(), 0u);
+  EXPECT_EQ(watch.Ends(0, 9), std::nullopt);
+  EXPECT_EQ(watch.TakeUnmarked(), 0u);
+}
+
 TEST(Contiguity, LetsAMarkerOfOursPassAndNoOther) {
   Contiguity watch = Watching(7, 1);
   EXPECT_EQ(watch.Acknowledged(0, 7), std::nullopt);
