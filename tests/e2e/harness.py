@@ -547,6 +547,7 @@ class Load:
 
 
 EVENTS = "CREATE TABLE events (client int, seq bigint, payload text NOT NULL, PRIMARY KEY (client, seq))"
+UNWRAP = {"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"}
 
 
 def append_event(connection, writer):

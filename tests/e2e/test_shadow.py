@@ -8,15 +8,13 @@ import subprocess
 import harness
 import pytest
 from debezium import VERSIONS, Broker, Worker, debezium_of
-from harness import EVENTS, KAFKA, ROOT, Load, Pipeline, delete_topics, topics, wait_until
+from harness import EVENTS, KAFKA, ROOT, UNWRAP, Load, Pipeline, delete_topics, topics, wait_until
 from test_exactly_once import mixed_work, wait_caught_up
 
 MORE = "CREATE TABLE keyless (n bigint, payload text); ALTER TABLE keyless REPLICA IDENTITY FULL; CREATE TABLE emptied (n int PRIMARY KEY)"
-UNWRAPPED = {"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
-             "transforms.unwrap.drop.tombstones": False, "transforms.unwrap.delete.handling.mode": "rewrite"}
 KINDS = {
     "everything": {"provide.transaction.metadata": True, "skipped.operations": "none"},
-    "unwrapped": UNWRAPPED,
+    "unwrapped": UNWRAP | {"transforms.unwrap.drop.tombstones": False, "transforms.unwrap.delete.handling.mode": "rewrite"},
 }
 
 

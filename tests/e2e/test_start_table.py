@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions, NewTopic
 
-from harness import (KAFKA, Database, admin_client, delete_topics, end_offsets, envelope, needs_stack, read_topics, stack, topics,
+from harness import (KAFKA, UNWRAP, Database, admin_client, delete_topics, end_offsets, envelope, needs_stack, read_topics, stack, topics,
                      wait_until)
 from test_stops import ends, last_line, run_until_it_ends
 
@@ -104,19 +104,20 @@ def test_the_last_position_names_debeziums_last_record(stream):
     assert position(stream)["connect_offset"] == max(m.offset() for m in offset_records(stream))
 
 
-UNWRAP = {"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"}
-
-
 @pytest.mark.parametrize("shape", [{}, UNWRAP], ids=["envelopes", "rows"])
 def test_killed_before_position(stream, shape):
     """Debezium's record is there, is ours, and no position names it yet; but one covers all that it says."""
     stream.source_options |= shape
-    stream.pipeline_options["offset.flush.interval.ms"] = 1000
+    stream.pipeline_options["offset.flush.interval.ms"] = 200  # Several times between two positions, if it were not for them.
+    stream.start("produce")
+    stream.wait_streaming()
+    insert(stream, 0)
+    assert stream.stop()[0] == 0  # A position names a record: only then can a newer one be somebody else's.
     stream.start("produce")
     stream.wait_streaming()
     for seq in range(1, 6):
         stream.kill()
-        stream.start("produce", crash_at=f"offset-acknowledged:{seq % 2 + 1}")
+        stream.start("produce", crash_at=f"offset-acknowledged:{seq % 3 + 1}")
         stream.wait_streaming()
         stream.source.query("SELECT pg_logical_emit_message(false, '', '')")  # The slot passes WAL that is no commit.
         written = 0
