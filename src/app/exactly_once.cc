@@ -85,11 +85,6 @@ int64_t ExactlyOnce::Acknowledged(kafka::PartitionId id, int64_t offset) {
   const int64_t expected = watch_.expected(id);
   const auto gap = watch_.Acknowledged(id, offset);
   if (gap && !gap_) gap_ = gap;
-  if (const auto unmarked = watch_.TakeUnmarked()) {
-    log::Warn("Kafka has committed a transaction and left no marker in partition ",
-              partitions_[*unmarked].partition, " of topic ", partitions_[*unmarked].topic,
-              ": what was committed there is seen with the next transaction");
-  }
   return offset < 0 ? expected : offset;
 }
 
@@ -99,6 +94,11 @@ absl::Status ExactlyOnce::Check() {
     ASSIGN_OR_RETURN(const int64_t end, door_.EndOffset(partitions_[*doubtful]));
     const auto gap = watch_.Ends(*doubtful, end);
     if (gap && !gap_) gap_ = gap;
+  }
+  for (const kafka::PartitionId id : watch_.TakeUnmarked()) {
+    log::Warn("Kafka has committed a transaction and left no marker in partition ",
+              partitions_[id].partition, " of topic ", partitions_[id].topic,
+              ": what was committed there is seen with the next transaction");
   }
   if (!gap_) return absl::OkStatus();
   failure_ = Report(*gap_);

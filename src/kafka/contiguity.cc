@@ -39,7 +39,7 @@ void Contiguity::PassOverMarker(PartitionId partition, int64_t seen) {
   Partition& state = partitions_[partition];
   if (state.behind_marker && seen == state.next + state.counted - 1) {
     --state.next;
-    unmarked_ = partition;
+    unmarked_.push_back(partition);
   }
   state.behind_marker = false;
 }

@@ -53,7 +53,7 @@ class Contiguity {
     partitions_[partition].behind_marker = true;
   }
   // Where a marker was not there, since the last call.
-  std::optional<PartitionId> TakeUnmarked() { return std::exchange(unmarked_, std::nullopt); }
+  std::vector<PartitionId> TakeUnmarked() { return std::exchange(unmarked_, {}); }
 
   // A partition with nothing in flight whose last reports had no offset: its end must be looked at.
   std::optional<PartitionId> doubtful();
@@ -72,7 +72,7 @@ class Contiguity {
 
   std::vector<Partition> partitions_;
   std::vector<PartitionId> in_doubt_;  // Also those that were settled meanwhile.
-  std::optional<PartitionId> unmarked_;
+  std::vector<PartitionId> unmarked_;
 };
 
 }  // namespace walrelay::kafka

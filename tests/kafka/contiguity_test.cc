@@ -14,6 +14,15 @@ Contiguity Watching(int64_t next, int sent) {
   return watch;
 }
 
+// A record at 7 is acknowledged, a marker of ours is due at 8, and another record is sent.
+Contiguity BehindMarker() {
+  Contiguity watch = Watching(7, 1);
+  EXPECT_EQ(watch.Acknowledged(0, 7), std::nullopt);
+  watch.Marked(0);
+  watch.Sent(0);
+  return watch;
+}
+
 TEST(Contiguity, IsContentWithOffsetsThatFollowEachOther) {
   Contiguity watch = Watching(7, 3);
   for (const int64_t offset : {7, 8, 9}) EXPECT_EQ(watch.Acknowledged(0, offset), std::nullopt);
@@ -32,13 +41,10 @@ TEST(Contiguity, SeesTheFirstRecordToo) {
 }
 
 TEST(Contiguity, LetsAMarkerOfOursBeMissing) {
-  Contiguity watch = Watching(7, 1);
-  EXPECT_EQ(watch.Acknowledged(0, 7), std::nullopt);
-  watch.Marked(0);
-  watch.Sent(0);
+  Contiguity watch = BehindMarker();
   EXPECT_EQ(watch.Acknowledged(0, 8), std::nullopt);
-  EXPECT_EQ(watch.TakeUnmarked(), 0u);
-  EXPECT_EQ(watch.TakeUnmarked(), std::nullopt);
+  EXPECT_EQ(watch.TakeUnmarked(), std::vector<PartitionId>{0});
+  EXPECT_EQ(watch.TakeUnmarked(), std::vector<PartitionId>{});
   EXPECT_EQ(watch.expected(0), 9);
   watch.Sent(0);
   EXPECT_EQ(watch.Acknowledged(0, 8), (OffsetGap{.partition = 0, .first = 9, .end = 8, .ours = 0}))
@@ -46,21 +52,15 @@ TEST(Contiguity, LetsAMarkerOfOursBeMissing) {
 }
 
 TEST(Contiguity, LetsAMarkerBeMissingBeforeRecordsWithoutAnOffset) {
-  Contiguity watch = Watching(7, 1);
-  EXPECT_EQ(watch.Acknowledged(0, 7), std::nullopt);
-  watch.Marked(0);
-  watch.Sent(0);
+  Contiguity watch = BehindMarker();
   EXPECT_EQ(watch.Acknowledged(0, kNoOffset), std::nullopt);
   ASSERT_EQ(watch.doubtful(), 0u);
   EXPECT_EQ(watch.Ends(0, 9), std::nullopt);
-  EXPECT_EQ(watch.TakeUnmarked(), 0u);
+  EXPECT_EQ(watch.TakeUnmarked(), std::vector<PartitionId>{0});
 }
 
 TEST(Contiguity, LetsAMarkerOfOursPassAndNoOther) {
-  Contiguity watch = Watching(7, 1);
-  EXPECT_EQ(watch.Acknowledged(0, 7), std::nullopt);
-  watch.Marked(0);
-  watch.Sent(0);
+  Contiguity watch = BehindMarker();
   EXPECT_EQ(watch.Acknowledged(0, 9), std::nullopt);
   watch.Marked(0);
   watch.Sent(0);

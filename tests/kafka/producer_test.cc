@@ -3,9 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include "tests/kafka/kafka_fixture.h"
+#include "tests/kafka/mock_cluster.h"
 
 namespace walrelay::kafka {
 namespace {
@@ -14,22 +14,12 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
-using MockCluster =
-    std::unique_ptr<rd_kafka_mock_cluster_t, Releaser<rd_kafka_mock_cluster_destroy>>;
-
 constexpr int16_t kProduceRequest = 0;
-constexpr char kTopic[] = "mocked";
 
-class ProducerTest : public testing::Test {
+class ProducerTest : public MockClusterTest {
  protected:
-  ProducerTest()
-      : host_(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0)),
-        cluster_(rd_kafka_mock_cluster_new(host_.get(), 1)) {
-    rd_kafka_mock_topic_create(cluster_.get(), kTopic, 1, 1);
-  }
-
   std::unique_ptr<Producer> NewProducer(ClientOptions options = {}) {
-    options["bootstrap.servers"] = rd_kafka_mock_cluster_bootstraps(cluster_.get());
+    options["bootstrap.servers"] = brokers();
     auto producer = Producer::Open(options);
     EXPECT_TRUE(producer.ok()) << producer.status();
     const absl::Status known = (*producer)->Prefetch(kTopic);
@@ -52,9 +42,6 @@ class ProducerTest : public testing::Test {
     }
     return tickets;
   }
-
-  KafkaClient host_;  // Whose thread runs the cluster.
-  MockCluster cluster_;
 };
 
 TEST_F(ProducerTest, RepeatsWhatPassesByItselfInOrder) {

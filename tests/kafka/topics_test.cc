@@ -2,39 +2,23 @@
 #include "kafka/topics.h"
 
 #include <gtest/gtest.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include <thread>
 
-#include "tests/kafka/kafka_fixture.h"
+#include "tests/kafka/mock_cluster.h"
 
 namespace walrelay::kafka {
 namespace {
 
 using std::chrono::milliseconds;
 
-using MockCluster =
-    std::unique_ptr<rd_kafka_mock_cluster_t, Releaser<rd_kafka_mock_cluster_destroy>>;
-
-constexpr char kTopic[] = "mocked";
-
-class TopicsTest : public testing::TestWithParam<rd_kafka_resp_err_t> {
- protected:
-  TopicsTest()
-      : host_(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), nullptr, 0)),
-        cluster_(rd_kafka_mock_cluster_new(host_.get(), 1)) {
-    rd_kafka_mock_topic_create(cluster_.get(), kTopic, 1, 1);
-  }
-
-  const KafkaClient host_;  // Whose thread runs the cluster.
-  const MockCluster cluster_;
-};
+class TopicsTest : public MockClusterTest,
+                   public testing::WithParamInterface<rd_kafka_resp_err_t> {};
 
 // A broker that comes back answers in no order: a client that knows a topic may hear, as the answer
 // to an earlier question, that it is not there or has no leader.
 TEST_P(TopicsTest, WaitsForAPartitionThatTheClientHasForgotten) {
-  const auto topics =
-      Topics::Open({{"bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster_.get())}});
+  const auto topics = Topics::Open({{"bootstrap.servers", brokers()}});
   ASSERT_TRUE(topics.ok()) << topics.status();
   const auto count = (*topics)->PartitionCount(kTopic);
   ASSERT_TRUE(count.ok()) << count.status();
