@@ -359,10 +359,13 @@ absl::Status CaptureSession::WriteDueOffset(SteadyTime now) {
     }
   }
   if (!due_offset_ || due_offset_->end > link_->confirmed()) return absl::OkStatus();
-  const OffsetState state = std::exchange(due_offset_, std::nullopt)->state;
-  offsets_.Written(state);
   return link_->WriteConnectRecord(
-      envelope::EncodeConnectOffset(ToConnectOffset(state), shared_.settings.envelope->compat));
+      OffsetRecord(std::exchange(due_offset_, std::nullopt)->state));
+}
+
+std::string CaptureSession::OffsetRecord(const OffsetState& state) {
+  offsets_.Written(state);
+  return envelope::EncodeConnectOffset(ToConnectOffset(state), shared_.settings.envelope->compat);
 }
 
 absl::Status CaptureSession::SampleSlot(SteadyTime now) {
@@ -433,9 +436,7 @@ absl::Status CaptureSession::WriteOffsetNow() {
   const auto frozen = offsets_.Frozen();
   if (!frozen || offsets_.frozen_end() > link_->confirmed()) return absl::OkStatus();
   due_offset_.reset();
-  offsets_.Written(*frozen);
-  return link_->WriteConnectRecordNow(
-      envelope::EncodeConnectOffset(ToConnectOffset(*frozen), shared_.settings.envelope->compat));
+  return link_->WriteConnectRecordNow(OffsetRecord(*frozen));
 }
 
 absl::Status CaptureSession::AdvanceIdle(Lsn lsn) {

@@ -64,7 +64,7 @@ class CaptureSession {
   SteadyTime next_chore() const;
   // Confirms to the server what a durable position record covers. Does nothing while not streaming.
   absl::Status SendStatus();
-  // Everything sent becomes durable, then Debezium's offset record and our position say so. Blocks,
+  // Everything sent becomes durable, then our position and Debezium's offset record say so. Blocks,
   // at most about `limit`.
   absl::Status FlushAndRecord(std::chrono::milliseconds limit);
   // Nothing is open and the server has sent everything below `lsn`: the position follows, and is
@@ -118,6 +118,8 @@ class CaptureSession {
   absl::Status LeaveIfKafkaIsAway(SteadyTime now);
   absl::Status WriteDueOffset(SteadyTime now);
   absl::Status WriteOffsetNow();
+  // Debezium's record of it; counts as written.
+  std::string OffsetRecord(const OffsetState& state);
   absl::Status SampleSlot(SteadyTime now);
   absl::Status Heartbeat(SteadyTime now);
 
