@@ -116,6 +116,7 @@ def test_beside_a_running_pipeline(shop):
     shop.with_target = False
     shop.start()
     shop.wait_streaming()
+    shop.wait_equal(SHOP)
     with Load(shop.source, shop_transaction, writers=2, pause=0.02) as load:
         load.wait_commits(100)
         for table in SHOP:
