@@ -277,7 +277,7 @@ def writer(pipe, per_second, seconds, to):
 
 def watch(pipe, load, per_second, seconds, start, alive):
     """Rows of the table: per copy the waiting times from the return of the commit."""
-    start()
+    pid = start()
     copies = list(pipe.copies("load"))
 
     def all_there():
@@ -290,14 +290,16 @@ def watch(pipe, load, per_second, seconds, start, alive):
     stop = multiprocessing.Event()
     watchers = [in_background(seen_in_target, database.dsn, stop) for _, database, _ in copies]
     time.sleep(1.5)  # All listen by then; one that does not misses rows, which is an error below.
+    meter = Meter(pid)
     writers = [in_background(writer, pipe, per_second / 4, seconds) for _ in range(4)]
     committed = {row: when for result in writers for row, when in result().items()}
     wait_until("copies equal", lambda: alive() or not pipe.differences(["load"]), 300)
+    cpu_us = meter.cpu_seconds() / len(committed) * 1e6
     time.sleep(1)
     stop.set()
     check(pipe, load._replace(rows=load.rows + len(committed)), True)
     span = (max(committed.values()) - min(committed.values())) / 1e9
-    cells = [thousand(len(committed) / span)]
+    cells = [thousand(len(committed) / span), f"{cpu_us:.0f}"]
     waits = {name: percentiles(committed, result()) for (name, _, _), result in zip(copies, watchers)}
     return cells + [cell for name in ("lake", "target") for cell in waits.get(name, ["–"] * 3)]
 
@@ -306,7 +308,7 @@ def steady(options):
     rows, kind = [], Kind("", NARROW, inserts, 1)
     fast, slow = 1000, 100  # one-row transactions a second
     with backlog("steady", kind, 1) as (pipe, load):
-        rows.append(("walrelay run", *watch(pipe, load, fast, options.seconds, pipe.start, pipe.check_alive)))
+        rows.append(("walrelay run", *watch(pipe, load, fast, options.seconds, lambda: pipe.start().pid, pipe.check_alive)))
     with backlog("steady", kind, 1, ("native",), lake=False) as (pipe, load), subscription(pipe, f"{pipe.slot}_native") as start:
         rows.append(("PostgreSQL's subscription", *watch(pipe, load, fast, options.seconds, start, lambda: None)))
     for mode, rate in (("tuned", fast), ("seed", slow)):
@@ -314,7 +316,7 @@ def steady(options):
             pipe.start("produce")
             rows.append((f"walrelay produce, then Python, {mode}", *watch(pipe, load, rate, options.seconds, start, alive)))
     table("One-row transactions at a steady rate; ms from the return of the commit until the row is visible",
-          ("contender", "tx/s", "lake p50", "p99", "max", "target p50", "p99", "max"), rows)
+          ("contender", "tx/s", "CPU µs/tx", "lake p50", "p99", "max", "target p50", "p99", "max"), rows)
 
 
 def apply(options):

@@ -144,6 +144,8 @@ class KafkaLink {
   absl::Status Serve(std::chrono::milliseconds timeout = {});
   // Serves until nothing is in flight, or until the deadline (Unavailable).
   absl::Status Flush(SteadyTime deadline);
+  // Records that are sent and not reported.
+  size_t in_flight() const { return producer_->queued_messages(); }
   // When Serve() wants to be called at the latest.
   std::optional<SteadyTime> due() const {
     return transaction_ ? transaction_->due() : std::nullopt;

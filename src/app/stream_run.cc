@@ -20,6 +20,11 @@ using Clock = std::chrono::steady_clock;
 // short pause lets the server send in larger pieces instead of waking us for each message.
 constexpr size_t kBacklogBytes = 16 * 1024;
 constexpr auto kLazyPause = 1ms;
+// While so many records are on their way to Kafka, less than so many bytes wait in the socket for
+// their reports. librdkafka (2.0.2 to 2.15.0) sends nothing behind five records of a partition, and
+// looks again and again, without a pause, whether it may (rd_kafka_toppar_producer_serve).
+constexpr size_t kInFlight = 5;
+constexpr size_t kHeldBytes = 32 * 1024;
 // Then the chores get their turn, however much there is to read.
 constexpr size_t kReadAtOnceBytes = 1024 * 1024;
 
@@ -44,6 +49,7 @@ class StreamRun {
   absl::Status Loop();
 
  private:
+  bool HoldsBack() const;
   absl::Status ReadWhatIsThere();
   absl::Status Handle(const wal::XLogData& frame);
   absl::Status Handle(const wal::Keepalive& frame);
@@ -117,7 +123,7 @@ absl::Status StreamRun::Start(Lsn from) {
 absl::Status StreamRun::Loop() {
   for (;;) {
     SteadyTime now = Clock::now();
-    if (now >= read_at_) {
+    if (now >= read_at_ && !HoldsBack()) {
       RETURN_IF_ERROR(ReadWhatIsThere());
       now = Clock::now();
     }
@@ -125,9 +131,10 @@ absl::Status StreamRun::Loop() {
     RETURN_IF_ERROR(FollowIdleServer(now));
     if (reply_due_ && now >= reply_at_) RETURN_IF_ERROR(Reply());
 
-    const bool lazy = read_at_ > now;
+    const bool held = HoldsBack();
+    const bool lazy = held || read_at_ > now;
     SteadyTime until = session_.next_chore();
-    if (lazy) until = std::min(until, read_at_);
+    if (lazy) until = std::min(until, held ? now + kLazyPause : read_at_);
     if (reply_due_) until = std::min(until, reply_at_);
     const int socket = session_.stream().socket();
     RETURN_IF_ERROR(
@@ -137,6 +144,11 @@ absl::Status StreamRun::Loop() {
                              until));
     if (session_.stream().wants_write()) RETURN_IF_ERROR(session_.stream().Flush());
   }
+}
+
+bool StreamRun::HoldsBack() const {
+  return session_.link().in_flight() >= kInFlight &&
+         session_.stream().unread_bytes() < kHeldBytes;
 }
 
 absl::Status StreamRun::ReadWhatIsThere() {

@@ -129,6 +129,11 @@ absl::StatusOr<ReplicationStream> ReplicationStream::Connect(const pg::Connectio
   return ReplicationStream(std::move(connection));
 }
 
+size_t ReplicationStream::unread_bytes() const {
+  int unread = 0;
+  return ioctl(socket(), FIONREAD, &unread) == 0 ? static_cast<size_t>(unread) : 0;
+}
+
 bool ReplicationStream::is_unix_socket() const {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);

@@ -83,6 +83,8 @@ class ReplicationStream {
   absl::StatusOr<std::optional<Frame>> Next();
   // Bytes of frames handed out since the last call of this function: many mean a backlog.
   size_t TakeBytesRead() { return std::exchange(bytes_read_, 0); }
+  // What has arrived and Next() has not looked at, once it has said that there is no whole frame.
+  size_t unread_bytes() const;
 
   // Buffers a status and sends what the socket takes.
   absl::Status SendStatus(const StatusUpdate& update);
