@@ -14,6 +14,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kPollLimit = 200ms;   // How long stop may go unseen.
 constexpr auto kDiscoverEvery = 1s;  // How long a new topic may go unseen.
+constexpr auto kDiscoverSoon = 200ms;  // The same while there is none, or where one has just come.
 constexpr auto kTopicsLimit = 2s;
 constexpr auto kGoneFor = 5s;  // A topic that is missing for as long was deleted.
 constexpr auto kPublishEvery = 1s;
@@ -366,10 +367,12 @@ absl::Status SinkWorker::RunSession() {
     RETURN_IF_ERROR(stop_.Check());
     const SteadyTime now = Clock::now();
     if (now >= discover_at) {
+      const size_t before = partitions_.size();
       RETURN_IF_ERROR(ReadTopics());
       RETURN_IF_ERROR(CheckTopics());
       ShowState();
-      discover_at = now + kDiscoverEvery;
+      const bool soon = partitions_.empty() || partitions_.size() > before;
+      discover_at = now + (soon ? kDiscoverSoon : kDiscoverEvery);
     }
     if (now >= retry_at) {
       RETURN_IF_ERROR(Attend());

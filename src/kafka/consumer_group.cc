@@ -31,6 +31,8 @@ GroupMember ToMember(const rd_kafka_group_member_info& member) {
 // librdkafka 2.0.2 ends the process (rd_kafka_enq_once_del_source_return: refcnt > 0).
 absl::StatusOr<std::vector<GroupMember>> ReadMembers(Client& client, const std::string& group,
                                                      milliseconds limit) {
+  // Else librdkafka waits for something to happen to a broker, which takes a second.
+  RETURN_IF_ERROR(FetchMetadata(client, nullptr, limit).status());
   const struct rd_kafka_group_list* answer = nullptr;
   const auto error = rd_kafka_list_groups(client.get(), group.c_str(), &answer,
                                           static_cast<int>(limit.count()));
