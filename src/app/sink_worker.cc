@@ -186,7 +186,8 @@ absl::StatusOr<std::map<TopicPartition, int64_t>> SinkWorker::Receive(
 
 // What was read and not applied is read again by whoever has the partition then.
 void SinkWorker::GiveUp() {
-  batch_.clear();
+  batch_.Clear();
+  sent_.Clear();
   assigned_.clear();
   counters_.partitions = 0;
 }
@@ -247,43 +248,70 @@ void SinkWorker::ShowState() {
 }
 
 absl::Status SinkWorker::GatherBatch() {
-  batch_.clear();
+  batch_.Clear();
   size_t bytes = 0;
-  auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(kPollLimit);
-  while (batch_.size() < options_.batch_records && bytes < options_.batch_bytes) {
+  // A batch that the server is at work on is not held up for more.
+  auto limit = sent_.messages.empty()
+                   ? std::chrono::duration_cast<std::chrono::milliseconds>(kPollLimit)
+                   : 0ms;
+  while (batch_.messages.size() < options_.batch_records && bytes < options_.batch_bytes) {
     ASSIGN_OR_RETURN(auto message, consumer_->Poll(limit));
-    if (!message) break;
+    if (!message) return absl::OkStatus();
     bytes += message->size();
-    batch_.push_back(*std::move(message));
+    batch_.messages.push_back(*std::move(message));
     limit = 0ms;  // What else has arrived comes along; nobody waits for more.
   }
+  batch_.is_full = true;
   return absl::OkStatus();
 }
 
 absl::Status SinkWorker::ApplyBatch() {
-  records_.clear();
-  for (const kafka::ConsumedMessage& message : batch_) records_.push_back(message.record());
+  for (const kafka::ConsumedMessage& message : batch_.messages)
+    batch_.records.push_back(message.record());
   const auto begun = Clock::now();
-  ASSIGN_OR_RETURN(const apply::BatchResult result, sink_->Apply(records_));
+  // Behind a full batch comes another one. In a group the partitions may be gone by then.
+  const bool more_follows = batch_.is_full && !options_.shared;
+  ASSIGN_OR_RETURN(const apply::BatchResult result, sink_->Apply(batch_.records, more_follows));
   RETURN_IF_ERROR(PauseParked());
   counters_.batch_duration.Observe(std::chrono::duration<double>(Clock::now() - begun).count());
-  Count(result);
-  // Messages come in runs of one partition: only the last of a run says where it is.
-  for (size_t i = 0; i < records_.size(); ++i) {
-    const ConsumedRecord& record = records_[i];
-    const bool run_ends = i + 1 == records_.size() ||
-                          records_[i + 1].partition != record.partition ||
-                          records_[i + 1].topic != record.topic;
-    if (run_ends && !parked_.contains(std::string(record.topic)))
-      assigned_[{std::string(record.topic), record.partition}] = record.offset + 1;
+  Passed(sent_);
+  if (sink_->is_settled()) {
+    Passed(batch_);
+  } else {
+    std::swap(batch_, sent_);
   }
-  batch_.clear();
+  Count(result);
   return absl::OkStatus();
 }
 
-void SinkWorker::Count(const apply::BatchResult& result) {
+absl::Status SinkWorker::SettleBatch() {
+  if (sent_.messages.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const apply::BatchResult result, sink_->Settle());
+  RETURN_IF_ERROR(PauseParked());
+  Passed(sent_);
+  Count(result);
+  return absl::OkStatus();
+}
+
+// All of it is in the sink.
+void SinkWorker::Passed(Batch& batch) {
+  const std::vector<ConsumedRecord>& records = batch.records;
+  if (records.empty()) return;
   ++counters_.batches;
-  counters_.records += records_.size();
+  counters_.records += records.size();
+  // Messages come in runs of one partition: only the last of a run says where it is.
+  for (size_t i = 0; i < records.size(); ++i) {
+    const ConsumedRecord& record = records[i];
+    const bool run_ends = i + 1 == records.size() ||
+                          records[i + 1].partition != record.partition ||
+                          records[i + 1].topic != record.topic;
+    if (run_ends && !parked_.contains(std::string(record.topic)))
+      assigned_[{std::string(record.topic), record.partition}] = record.offset + 1;
+  }
+  batch.Clear();
+}
+
+void SinkWorker::Count(const apply::BatchResult& result) {
   counters_.record_bytes += static_cast<uint64_t>(result.bytes);
   counters_.dead_letters += static_cast<uint64_t>(result.dead_letters);
   counters_.rows += static_cast<uint64_t>(result.events);
@@ -330,11 +358,13 @@ absl::Status SinkWorker::Run() {
 // of that waits for the end of somebody's transaction, the time counts from when it was noticed.
 void SinkWorker::Publish() {
   const auto unread = consumer_ ? consumer_->Lag() : std::nullopt;
-  if (unread) counters_.lag_records = *unread + batch_.size();
+  if (unread) counters_.lag_records = *unread + batch_.messages.size() + sent_.messages.size();
   int64_t oldest_ms = 0;
-  for (const kafka::ConsumedMessage& message : batch_) {
-    const int64_t at = message.timestamp_ms();
-    if (at > 0 && (oldest_ms == 0 || at < oldest_ms)) oldest_ms = at;
+  for (const Batch* batch : {&sent_, &batch_}) {
+    for (const kafka::ConsumedMessage& message : batch->messages) {
+      const int64_t at = message.timestamp_ms();
+      if (at > 0 && (oldest_ms == 0 || at < oldest_ms)) oldest_ms = at;
+    }
   }
   if (oldest_ms != 0) {
     counters_.oldest_waiting_micros = oldest_ms * 1000;
@@ -364,8 +394,10 @@ absl::Status SinkWorker::RunSession() {
   SteadyTime retry_at{};
   SteadyTime dashboard_at = Clock::now() + kDashboardEvery;
   for (;;) {
-    RETURN_IF_ERROR(stop_.Check());
     const SteadyTime now = Clock::now();
+    if (stop_.asked() || now >= std::min({discover_at, retry_at, publish_at_, dashboard_at}))
+      RETURN_IF_ERROR(SettleBatch());
+    RETURN_IF_ERROR(stop_.Check());
     if (now >= discover_at) {
       const size_t before = partitions_.size();
       RETURN_IF_ERROR(ReadTopics());
@@ -380,7 +412,7 @@ absl::Status SinkWorker::RunSession() {
     }
     RETURN_IF_ERROR(GatherBatch());
     if (now >= publish_at_) Publish();
-    if (!batch_.empty()) RETURN_IF_ERROR(ApplyBatch());
+    RETURN_IF_ERROR(batch_.messages.empty() ? SettleBatch() : ApplyBatch());
     if (now >= dashboard_at) {
       consumer_->CommitForDashboards(assigned_);
       dashboard_at = now + kDashboardEvery;

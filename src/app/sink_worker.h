@@ -56,6 +56,17 @@ class SinkWorker {
   absl::Status Run();
 
  private:
+  struct Batch {
+    std::vector<kafka::ConsumedMessage> messages;
+    std::vector<ConsumedRecord> records;  // Views of them, once they are applied.
+    bool is_full = false;                 // More has arrived than it takes.
+    void Clear() {
+      records.clear();
+      messages.clear();
+      is_full = false;
+    }
+  };
+
   absl::Status RunSession();
   absl::Status ReadTopics();
   bool IsMine(const TopicPartition& partition) const;
@@ -78,6 +89,8 @@ class SinkWorker {
       const std::set<TopicPartition>& partitions);
   absl::Status GatherBatch();
   absl::Status ApplyBatch();
+  absl::Status SettleBatch();
+  void Passed(Batch& batch);
   void Count(const apply::BatchResult& result);
   void Publish();
 
@@ -99,8 +112,8 @@ class SinkWorker {
   std::map<TopicPartition, int64_t> assigned_;  // The next offset of every partition that is read.
   std::optional<SteadyTime> topic_gone_since_;
   std::map<std::string, std::string> parked_;  // Topics that wait for an operator, and why.
-  std::vector<kafka::ConsumedMessage> batch_;
-  std::vector<ConsumedRecord> records_;
+  Batch batch_;
+  Batch sent_;  // The one before, while the server is at work on it (apply::Sink::Apply).
 };
 
 }  // namespace walrelay::app

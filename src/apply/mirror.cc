@@ -12,6 +12,7 @@
 
 namespace walrelay::apply {
 absl::Status Transaction::Begin() {
+  RETURN_IF_ERROR(connection_.Settle());  // That may end one.
   if (open_) return absl::OkStatus();
   const std::string begin = defers_constraints_ ? Cat("BEGIN; ", kDeferConstraints) : "BEGIN";
   RETURN_IF_ERROR(connection_.Query(begin).status());

@@ -98,6 +98,9 @@ class Mirror {
   absl::Status Queue(StatementQueue& queue);
   // In the open transaction; large tables by COPY.
   absl::Status Write(RowError failed);
+  // The same; where the last that it does can be left to the server, its answer goes to `later`
+  // (pg::Connection::Settle): then true. An error of it does not say of which table it is.
+  absl::StatusOr<bool> WriteLeaving(RowError failed, const pg::Later& later);
 
   // A table was parked: when it goes on, the change of its schema that Add() has refused is not
   // asked about again.
@@ -181,16 +184,16 @@ class Mirror {
   absl::Status QueueTable(Table& table, StatementQueue& queue);
   absl::Status QueueAppends(Table& table, StatementQueue& queue);
   absl::Status WriteTable(Table& table, RowError failed);
-  absl::Status WriteKeyed(Table& table, RowError failed);
+  absl::StatusOr<bool> WriteKeyed(Table& table, RowError failed, const pg::Later& later);
   absl::Status WriteAppends(Table& table, RowError failed);
   absl::Status QueueChanges(Table& table, Groups groups, StatementQueue& queue);
   absl::Status QueueKeys(Table& table, std::span<const uint32_t> entries, const std::string& sql,
                          bool with_metadata, StatementQueue& queue);
   absl::Status QueueTruncate(Table& table, StatementQueue& queue);
-  absl::Status WriteStaged(Table& table, Groups groups, bool deletes);
+  absl::Status WriteStaged(Table& table, Groups groups, bool deletes, const pg::Later& later);
   absl::StatusOr<bool> CopyInserts(Table& table, Groups groups);
   absl::Status CopyRows(Table& table, std::span<const uint16_t> columns,
-                        std::span<const uint32_t> entries);
+                        std::span<const uint32_t> entries, const pg::Later& later = nullptr);
   absl::Status PrepareStaging(Table& table);
   std::string_view TimestampText(int64_t micros);
   std::vector<uint16_t> WritableColumns(const Table& table) const;

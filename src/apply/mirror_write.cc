@@ -150,16 +150,28 @@ absl::Status Mirror::Write(RowError failed) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> Mirror::WriteLeaving(RowError failed, const pg::Later& later) {
+  if (changed_.size() != 1 || changed_[0]->batch.has_truncate() || !changed_[0]->batch.has_key()) {
+    RETURN_IF_ERROR(Write(failed));
+    return false;
+  }
+  absl::StatusOr<bool> left = WriteKeyed(*changed_[0], failed, later);
+  if (!left.ok()) return WithTable(left.status(), changed_[0]->full_name);
+  return left;
+}
+
 absl::Status Mirror::WriteTable(Table& table, RowError failed) {
   if (table.batch.has_truncate()) {
     StatementQueue queue;
     RETURN_IF_ERROR(QueueTruncate(table, queue));
     RETURN_IF_ERROR(queue.Run(connection_, failed));
   }
-  return table.batch.has_key() ? WriteKeyed(table, failed) : WriteAppends(table, failed);
+  return table.batch.has_key() ? WriteKeyed(table, failed, nullptr).status()
+                               : WriteAppends(table, failed);
 }
 
-absl::Status Mirror::WriteKeyed(Table& table, RowError failed) {
+// True when the last answer was left for `later`.
+absl::StatusOr<bool> Mirror::WriteKeyed(Table& table, RowError failed, const pg::Later& later) {
   const TableLoad load = table.plan.Load(table.batch.bytes());
   Methods methods = ChooseMethods(load, true);
   if (methods.copy_inserts && !table.copy_chance.Try()) methods = ChooseMethods(load, false);
@@ -173,15 +185,23 @@ absl::Status Mirror::WriteKeyed(Table& table, RowError failed) {
     changes = changes.first(first);
   }
   if (methods.changes == Method::kStaging) {
-    RETURN_IF_ERROR(WriteStaged(table, changes, true));
+    const bool leaves = later && inserts.empty();
+    RETURN_IF_ERROR(WriteStaged(table, changes, true, leaves ? later : nullptr));
+    if (leaves) return true;
   } else {
     StatementQueue queue;
     RETURN_IF_ERROR(QueueChanges(table, changes, queue));
     RETURN_IF_ERROR(queue.Run(connection_, failed));
   }
-  if (inserts.empty()) return absl::OkStatus();
+  if (inserts.empty()) return false;
+  if (later && inserts.size() == 1) {
+    // Where the server refuses a row, all of the batch comes again, and CopyInserts() sees to it.
+    RETURN_IF_ERROR(CopyRows(table, inserts[0].columns, inserts[0].entries, later));
+    return true;
+  }
   ASSIGN_OR_RETURN(const bool copied, CopyInserts(table, inserts));
-  return copied ? absl::OkStatus() : WriteStaged(table, inserts, false);
+  if (!copied) RETURN_IF_ERROR(WriteStaged(table, inserts, false, nullptr));
+  return false;
 }
 
 // False when the server refused: nothing of them is there then.
@@ -229,7 +249,7 @@ absl::Status Mirror::PrepareStaging(Table& table) {
                   Cat("cannot make a staging table for ", table.shape.Describe()));
 }
 
-absl::Status Mirror::WriteStaged(Table& table, Groups groups, bool deletes) {
+absl::Status Mirror::WriteStaged(Table& table, Groups groups, bool deletes, const pg::Later& later) {
   deletes &= !table.plan.deletes.empty() || !table.plan.marks.empty();
   if (groups.empty() && !deletes) return absl::OkStatus();
   RETURN_IF_ERROR(PrepareStaging(table));
@@ -269,12 +289,13 @@ absl::Status Mirror::WriteStaged(Table& table, Groups groups, bool deletes) {
                            MarkOf(groups[group]), static_cast<int>(group)) +
            ";";
   }
+  if (later) return connection_.QueryLater(sql, later);
   return Annotate(connection_.Query(sql).status(), Cat("cannot write to ", table.what));
 }
 
 // Straight into the table.
 absl::Status Mirror::CopyRows(Table& table, std::span<const uint16_t> columns,
-                              std::span<const uint32_t> entries) {
+                              std::span<const uint32_t> entries, const pg::Later& later) {
   ASSIGN_OR_RETURN(pg::CopyWriter copy, connection_.CopyIn(CopyTableSql(table.shape, columns)));
   std::string text;
   std::string tail = "\t";
@@ -290,6 +311,7 @@ absl::Status Mirror::CopyRows(Table& table, std::span<const uint16_t> columns,
     RETURN_IF_ERROR(PutWhenFull(copy, text));
   }
   RETURN_IF_ERROR(copy.Put(text));
+  if (later) return copy.EndLater(later);
   return Annotate(copy.End().status(), Cat("cannot write to ", table.what));
 }
 

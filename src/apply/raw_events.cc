@@ -83,7 +83,7 @@ absl::Status RawEvents::Queue(PreparedStatements& prepared, StatementQueue& queu
   return absl::OkStatus();
 }
 
-absl::Status RawEvents::Copy(pg::Connection& connection) {
+absl::Status RawEvents::Copy(pg::Connection& connection, const pg::Later& later) {
   if (rows_.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(pg::CopyWriter copy,
                    connection.CopyIn(Cat("COPY cdc_raw.cdc_events (", kColumns, ") FROM STDIN")));
@@ -102,6 +102,7 @@ absl::Status RawEvents::Copy(pg::Connection& connection) {
     text.clear();
   }
   RETURN_IF_ERROR(copy.Put(text));
+  if (later) return copy.EndLater(later);
   return Annotate(copy.End().status(), "cannot write to table cdc_raw.cdc_events");
 }
 

@@ -25,8 +25,8 @@ class RawEvents {
 
   // One INSERT a row, for few of them.
   absl::Status Queue(PreparedStatements& prepared, StatementQueue& queue);
-  // COPY.
-  absl::Status Copy(pg::Connection& connection);
+  // COPY. With `later` its answer is left for that (pg::Connection::Settle).
+  absl::Status Copy(pg::Connection& connection, const pg::Later& later = nullptr);
 
  private:
   struct Row {

@@ -154,15 +154,23 @@ std::string_view Sink::LastFingerprint(const TopicPartition& partition) const {
 
 int Sink::backend_pid() const { return state_->connection.backend_pid(); }
 
-absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
+absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch, bool more_follows) {
   BatchResult result;
   State::TruncateFirst ordered;  // What `batch` views then.
+  using enum State::Ending;
+  State::Ending ending = more_follows && state_->stored_events.empty() ? kLeave : kCommit;
   for (;;) {
-    const absl::StatusOr<BatchResult> applied = state_->ApplyRows(batch);
+    const absl::StatusOr<BatchResult> applied = state_->ApplyRows(batch, ending);
     if (applied.ok()) {
       result.Add(*applied);
+      result.Add(std::exchange(state_->settled, {}));
       return result;
     }
+    // Whatever it is: what came before this batch first.
+    const bool is_of_another = state_->undone.has_value();
+    ASSIGN_OR_RETURN(const BatchResult before, Settle());
+    result.Add(before);
+    if (is_of_another) continue;
     if (const auto cut = CutOf(applied.status())) {
       CHECK(*cut > 0 && *cut < batch.size());
       RETURN_IF_ERROR(state_->transaction.Rollback());
@@ -176,6 +184,7 @@ absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
       RETURN_IF_ERROR(state_->transaction.Rollback());
       RETURN_IF_ERROR(state_->Forget());
       ordered = State::PutTruncateFirst(batch, *alone);
+      ending = kCommit;  // They do not stay.
       batch = ordered.records;
       for (const size_t count : {ordered.before, size_t{1}}) {
         if (count == 0) continue;
@@ -193,14 +202,14 @@ absl::StatusOr<BatchResult> Sink::Apply(std::span<const ConsumedRecord> batch) {
   }
 }
 
-absl::StatusOr<BatchResult> Sink::State::ApplyRows(Batch batch) {
-  absl::StatusOr<BatchResult> applied = ApplyWhole(batch);
+absl::StatusOr<BatchResult> Sink::State::ApplyRows(Batch batch, Ending ending) {
+  absl::StatusOr<BatchResult> applied = ApplyWhole(batch, ending);
   if (IsTooNarrow(applied.status())) {
     // Longer texts of the same type do not show in a schema block: the source's catalog tells.
     RETURN_IF_ERROR(transaction.Rollback());
     RETURN_IF_ERROR(Forget());
     RETURN_IF_ERROR(prepared.Forget());
-    applied = ApplyWhole(batch);
+    applied = ApplyWhole(batch, Ending::kCommit);
   }
   if (applied.ok() || !IsRowFault(applied.status())) return applied;
   log::Info("looking for the record that was refused, in a batch of ", batch.size(), ": ",
@@ -230,17 +239,24 @@ absl::StatusOr<Sink::Attended> Sink::Attend() {
   return attended;
 }
 
-absl::StatusOr<BatchResult> Sink::State::ApplyWhole(Batch batch) {
+absl::StatusOr<BatchResult> Sink::State::ApplyWhole(Batch batch, Ending ending) {
   BatchResult result;
   ASSIGN_OR_RETURN(Selection selection, Select(batch, result));
-  if (selection.steps.empty()) return result;
+  if (selection.steps.empty()) {
+    RETURN_IF_ERROR(connection.Settle());
+    return result;
+  }
   if (options.keeps_progress) moves = progress_table.Move(selection.steps);
   for (const uint32_t index : selection.records) {
     RETURN_IF_ERROR(ReadRecord(batch, index, {}, result));
   }
   RETURN_IF_ERROR(CheckRate(result));
-  RETURN_IF_ERROR(Write(batch, true));
+  ASSIGN_OR_RETURN(const bool left, WriteOrLeave(batch, ending));
   result.incomplete_rows += static_cast<int64_t>(mirror.incomplete());
+  if (left) {
+    Sent(batch, selection.steps, result);
+    return BatchResult();
+  }
   Committed(selection.steps, result);
   return result;
 }

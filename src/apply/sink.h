@@ -149,7 +149,14 @@ class Sink {
   // Applies records, of each partition in the order of its offsets, in one transaction. What was
   // applied before is dropped; give the last such record of each partition once after opening, and
   // its fingerprint is compared.
-  absl::StatusOr<BatchResult> Apply(std::span<const ConsumedRecord> batch);
+  //
+  // With `more_follows` it may return while the server is still at work, so that the next batch is
+  // read meanwhile: then is_settled() is false, the records must stay, and the batch is committed
+  // and counted by the next Apply() or by Settle(), which comes before any other call.
+  absl::StatusOr<BatchResult> Apply(std::span<const ConsumedRecord> batch,
+                                    bool more_follows = false);
+  bool is_settled() const;
+  absl::StatusOr<BatchResult> Settle();
 
   // Topics that are not applied until somebody resumes their table; their records are dropped, and
   // their progress stays. Why, by topic.

@@ -147,13 +147,13 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
 }
 
 absl::Status Sink::State::WriteSoFar(Batch batch, BatchResult& result) {
-  RETURN_IF_ERROR(Write(batch, false));
+  RETURN_IF_ERROR(Write(batch, Ending::kStay));
   result.incomplete_rows += static_cast<int64_t>(mirror.incomplete());
   Clear();
   return absl::OkStatus();
 }
 
-absl::Status Sink::State::Write(Batch batch, bool commit) {
+absl::StatusOr<bool> Sink::State::WriteOrLeave(Batch batch, Ending ending) {
   const auto failed = [&](const StatementQueue::Purpose& purpose,
                           const absl::Status& cause) -> absl::Status {
     if (purpose.moves_progress) return ProgressTable::MoveError(cause);
@@ -166,11 +166,13 @@ absl::Status Sink::State::Write(Batch batch, bool commit) {
                     Cat("cannot write to ", purpose.what, " the record of topic ", record.topic,
                         " partition ", record.partition, " offset ", record.offset));
   };
+  RETURN_IF_ERROR(connection.Settle());  // The batch before it is at its end first.
   RETURN_IF_ERROR(mirror.MakePlans());
   const size_t rows = raw.size() + schemas.size() + mirror.rows() + dead.size();
   const size_t bytes = raw.bytes() + schemas.bytes() + mirror.bytes() + dead.bytes();
-  if (rows <= kSmallRows && bytes <= kSmallBytes) return WriteTogether(commit, failed);
-  return WriteLarge(commit, failed);
+  if (rows > kSmallRows || bytes > kSmallBytes) return WriteLarge(ending, failed);
+  RETURN_IF_ERROR(WriteTogether(ending != Ending::kStay, failed));
+  return false;
 }
 
 // Everything in one flight. Without an open transaction it is one by itself, and the last answer is
@@ -198,8 +200,15 @@ absl::Status Sink::State::WriteTogether(bool commit, RowError failed) {
   return is_whole || !commit ? absl::OkStatus() : transaction.Commit();
 }
 
-absl::Status Sink::State::WriteLarge(bool commit, RowError failed) {
+absl::StatusOr<bool> Sink::State::WriteLarge(Ending ending, RowError failed) {
   RETURN_IF_ERROR(transaction.Begin());
+  if (ending == Ending::kLeave && schemas.size() == 0 && dead.size() == 0) {
+    ASSIGN_OR_RETURN(const bool left, LeaveLarge(failed));
+    if (left) return true;
+    CrashPoint("sink-before-commit");
+    RETURN_IF_ERROR(transaction.Commit());
+    return false;
+  }
   RETURN_IF_ERROR(raw.Copy(connection));
   CrashPoint("sink-raw-copied");
   RETURN_IF_ERROR(mirror.Write(failed));
@@ -207,9 +216,10 @@ absl::Status Sink::State::WriteLarge(bool commit, RowError failed) {
   RETURN_IF_ERROR(schemas.Queue(prepared, queue));
   RETURN_IF_ERROR(dead.Queue(prepared, queue));
   RETURN_IF_ERROR(queue.Run(connection, failed));
-  if (!commit) return absl::OkStatus();
+  if (ending == Ending::kStay) return false;
   CrashPoint("sink-before-commit");
-  return transaction.Commit();
+  RETURN_IF_ERROR(transaction.Commit());
+  return false;
 }
 
 // Comes before the rows, in every transaction: of two processes with the same records one waits

@@ -70,7 +70,7 @@ absl::Status Sink::State::PutAside(Batch batch, uint32_t index, const absl::Stat
   parked.Park(refusal.row);
   ++result.dead_letters;
   ++result.refused;
-  RETURN_IF_ERROR(Write(batch, false));
+  RETURN_IF_ERROR(Write(batch, Ending::kStay));
   Clear();
   return CheckRate(result);
 }

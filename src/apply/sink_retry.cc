@@ -82,7 +82,7 @@ absl::Status Sink::State::RetryRow(std::span<const StoredLetter> row, int64_t& a
   }
   std::string reason = row.front().reason;  // Of what still cannot be read.
   if (retried.ok() && result.dead_letters == 0) {
-    retried = Write(records, false);
+    retried = Write(records, Ending::kStay);
     if (retried.ok()) retried = transaction.CheckConstraints();
     if (retried.ok()) {
       Clear();

@@ -5,6 +5,7 @@
 //   sink_parked.cc   the table that no longer fits: its topics wait, the others go on
 //   sink_retry.cc    dead letters that are tried again
 //   sink_truncate.cc a truncate among several partitions
+//   sink_later.cc    the batch that the server is at work on while the next one is read
 #pragma once
 
 #include <map>
@@ -65,6 +66,14 @@ struct Sink::State {
     LastTruncate truncate;
   };
   std::optional<RefusedTruncate> refused_truncate;  // Not asked about again when its table goes on.
+  struct SentBatch {
+    Batch records;
+    BatchResult result;
+    std::map<TopicPartition, std::optional<PartitionProgress>> before;  // The progress that it moved.
+  };
+  std::optional<SentBatch> sent;  // The server is at work on it.
+  std::optional<Batch> undone;    // It was sent, and nothing of it was applied.
+  BatchResult settled;            // What was sent and has been committed since it was last told.
 
   State(SinkOptions given, pg::Connection opened, Placeholder placeholder);
 
@@ -119,21 +128,30 @@ struct Sink::State {
 
   // Writes what was read so far, in the open transaction, and forgets it.
   absl::Status WriteSoFar(Batch batch, BatchResult& result);
-  // Writes what was read. With `commit` the batch is at its end.
-  absl::Status Write(Batch batch, bool commit);
+  // Writes what was read. kStay: the batch goes on in its transaction. kLeave: as kCommit, or the
+  // server is left at work: then the second returns true.
+  enum class Ending { kStay, kCommit, kLeave };
+  absl::Status Write(Batch batch, Ending ending) { return WriteOrLeave(batch, ending).status(); }
+  absl::StatusOr<bool> WriteOrLeave(Batch batch, Ending ending);
   absl::Status WriteTogether(bool commit, RowError failed);
-  absl::Status WriteLarge(bool commit, RowError failed);
+  absl::StatusOr<bool> WriteLarge(Ending ending, RowError failed);
   absl::Status MoveProgress();
   absl::Status QueueProgress(StatementQueue& queue);
 
-  absl::StatusOr<BatchResult> ApplyRows(Batch batch);
-  absl::StatusOr<BatchResult> ApplyWhole(Batch batch);
+  absl::StatusOr<BatchResult> ApplyRows(Batch batch, Ending ending);
+  absl::StatusOr<BatchResult> ApplyWhole(Batch batch, Ending ending);
   absl::StatusOr<BatchResult> ApplyWithoutRefused(Batch batch);
   absl::Status ApplyPart(Batch batch, Part part, BatchResult& result);
   absl::Status ReadAndWrite(Batch batch, Part part, const Copies& copies, BatchResult& result);
   absl::Status PutAside(Batch batch, uint32_t index, const absl::Status& why, BatchResult& result);
   absl::Status CheckRate(const BatchResult& result);
   void Committed(std::vector<ProgressStep>& steps, const BatchResult& result);
+
+  // Writes all that was read but its last part, which the server is left at work on. False: it was
+  // waited for.
+  absl::StatusOr<bool> LeaveLarge(RowError failed);
+  void Sent(Batch batch, std::vector<ProgressStep>& steps, BatchResult& result);
+  absl::Status TakeAnswer(const absl::Status& answer);
 
   bool IsParked(std::string_view topic) const {
     return !parked_topics.empty() && parked_topics.contains(topic);

@@ -23,13 +23,25 @@ absl::StatusOr<Connection> Connection::Connect(const ConnectionOptions& options,
 
 void Connection::set_limit(std::chrono::milliseconds limit) { session_->set_limit(limit); }
 
+absl::Status Connection::Settle() { return session_->Settle(); }
+
+absl::Status Connection::QueryLater(std::string_view sql, Later take) {
+  RETURN_IF_ERROR(Settle());
+  if (PQsendQuery(native(), session_->Terminated(sql)) == 0) return session_->SendFailed();
+  RETURN_IF_ERROR(session_->Flush(session_->Deadline()));
+  session_->AnswerLater(std::move(take));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Result> Connection::Query(std::string_view sql) {
+  RETURN_IF_ERROR(Settle());
   const SteadyTime deadline = session_->Deadline();
   if (PQsendQuery(native(), session_->Terminated(sql)) == 0) return session_->SendFailed();
   return session_->Collect(deadline);
 }
 
 absl::StatusOr<Result> Connection::Execute(std::string_view sql, Parameters parameters) {
+  RETURN_IF_ERROR(Settle());
   const SteadyTime deadline = session_->Deadline();
   RETURN_IF_ERROR(SendQuery(sql, parameters));
   return session_->Collect(deadline);
@@ -64,12 +76,14 @@ absl::StatusOr<std::vector<Result>> Connection::ExecuteAll(std::span<const State
 }
 
 absl::Status Connection::Prepare(const std::string& name, std::string_view sql) {
+  RETURN_IF_ERROR(Settle());
   const SteadyTime deadline = session_->Deadline();
   RETURN_IF_ERROR(SendPrepare(name, sql));
   return session_->Collect(deadline).status();
 }
 
 absl::StatusOr<Result> Connection::ExecutePrepared(const std::string& name, Parameters parameters) {
+  RETURN_IF_ERROR(Settle());
   const SteadyTime deadline = session_->Deadline();
   RETURN_IF_ERROR(SendPrepared(name, parameters));
   return session_->Collect(deadline);
@@ -90,6 +104,7 @@ absl::Status Connection::Commit() {
 }
 
 absl::Status Connection::EnterPipeline() {
+  RETURN_IF_ERROR(Settle());
   if (PQenterPipelineMode(native()) == 0) return session_->SendFailed();
   return absl::OkStatus();
 }

@@ -57,6 +57,10 @@ class Connection {
   // All in one round trip and, outside of an explicit transaction, one transaction. Their results,
   // or the first error.
   absl::StatusOr<std::vector<Result>> ExecuteAll(std::span<const Statement> statements);
+  // As Query(), but the server is not waited for: its answer goes to `take` at Settle(), which every
+  // other call here that speaks to the server does first, failing with what `take` returns.
+  absl::Status QueryLater(std::string_view sql, Later take);
+  absl::Status Settle();
   absl::Status Prepare(const std::string& name, std::string_view sql);
   absl::StatusOr<Result> ExecutePrepared(const std::string& name, Parameters parameters);
 

@@ -34,24 +34,32 @@ absl::Status CopyWriter::Put(std::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> CopyWriter::End() {
-  const SteadyTime deadline = session_->Deadline();
+absl::Status CopyWriter::SendEnd(const char* failure, SteadyTime deadline) {
   int sent = 0;
-  while ((sent = PQputCopyEnd(session_->native(), nullptr)) == 0) {
+  while ((sent = PQputCopyEnd(session_->native(), failure)) == 0) {
     RETURN_IF_ERROR(session_->Flush(deadline));
   }
-  if (sent < 0) return session_->SendFailed();
+  return sent < 0 ? session_->SendFailed() : absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> CopyWriter::End() {
+  const SteadyTime deadline = session_->Deadline();
+  RETURN_IF_ERROR(SendEnd(nullptr, deadline));
   ASSIGN_OR_RETURN(const Result result, session_->Collect(deadline));
   return result.affected_rows();
 }
 
+absl::Status CopyWriter::EndLater(Later take) {
+  const SteadyTime deadline = session_->Deadline();
+  RETURN_IF_ERROR(SendEnd(nullptr, deadline));
+  RETURN_IF_ERROR(session_->Flush(deadline));
+  session_->AnswerLater(std::move(take));
+  return absl::OkStatus();
+}
+
 absl::Status CopyWriter::Abort(std::string_view reason) {
   const SteadyTime deadline = session_->Deadline();
-  int sent = 0;
-  while ((sent = PQputCopyEnd(session_->native(), session_->Terminated(reason))) == 0) {
-    RETURN_IF_ERROR(session_->Flush(deadline));
-  }
-  if (sent < 0) return session_->SendFailed();
+  RETURN_IF_ERROR(SendEnd(session_->Terminated(reason), deadline));
   const absl::Status status = session_->Collect(deadline).status();
   // 57014 query_canceled is the server's answer to CopyFail.
   return SqlStateOf(status) == "57014" ? absl::OkStatus() : status;

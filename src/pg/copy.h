@@ -10,14 +10,19 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 
+#include "base/clock.h"
 #include "pg/handles.h"
 
 namespace walrelay::pg {
 
 class Session;
+
+// Takes the server's answer to what was sent and not waited for.
+using Later = std::function<absl::Status(absl::Status answer)>;
 
 class CopyWriter {
  public:
@@ -28,10 +33,14 @@ class CopyWriter {
   absl::Status Put(std::string_view bytes);
   // How many rows the server took; or the error of a row it refused.
   absl::StatusOr<int64_t> End();
+  // Sends the end, and leaves the answer for Connection::Settle().
+  absl::Status EndLater(Later take);
   // Makes the COPY fail, and with it the transaction. OK when the server confirmed that.
   absl::Status Abort(std::string_view reason);
 
  private:
+  absl::Status SendEnd(const char* failure, SteadyTime deadline);
+
   Session* session_;
   size_t unflushed_ = 0;
 };

@@ -140,6 +140,12 @@ absl::Status Session::Flush(SteadyTime deadline) {
   }
 }
 
+absl::Status Session::Settle() {
+  if (!take_) return absl::OkStatus();
+  const Later take = std::exchange(take_, nullptr);
+  return take(Collect(Deadline()).status());
+}
+
 absl::StatusOr<ResultHandle> Session::NextResult(SteadyTime deadline) {
   RETURN_IF_ERROR(Flush(deadline));
   while (PQisBusy(native()) != 0) {

@@ -44,6 +44,11 @@ class Session {
   // Waits until the socket is readable and reads. Unavailable when the deadline passes first.
   absl::Status WaitReadable(SteadyTime deadline);
 
+  // Leaves the answer to what was sent for Settle(), which gives it to `take` and returns what that
+  // returns.
+  void AnswerLater(Later take) { take_ = std::move(take); }
+  absl::Status Settle();
+
   // The error of a Send call of libpq that returned 0.
   absl::Status SendFailed();
   bool is_lost() const { return lost_ || PQstatus(native()) == CONNECTION_BAD; }
@@ -54,6 +59,7 @@ class Session {
   ConnHandle connection_;
   std::chrono::milliseconds limit_ = Connection::kDefaultLimit;
   bool lost_ = false;
+  Later take_;
   std::string text_;
   std::string parameter_text_;
   std::vector<const char*> parameter_pointers_;

@@ -41,8 +41,7 @@ class RawDays : public BothSizes {
                   offset, ", '", day, " 12:00:00+00')"));
   }
 };
-INSTANTIATE_TEST_SUITE_P(Sink, RawDays, ::testing::Bool(),
-                         [](const auto& given) { return given.param ? "large" : "small"; });
+INSTANTIATE_TEST_SUITE_P(Sink, RawDays, testing::kWays, testing::WayName);
 
 TEST_P(RawDays, TakeEventsAsThePlainTableDoes) {
   auto sink = Open(Days());

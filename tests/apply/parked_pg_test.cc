@@ -29,8 +29,7 @@ class Parked : public BothSizes {
   }
   int64_t other_offset = 0;
 };
-INSTANTIATE_TEST_SUITE_P(Sink, Parked, ::testing::Bool(),
-                         [](const auto& given) { return given.param ? "large" : "small"; });
+INSTANTIATE_TEST_SUITE_P(Sink, Parked, testing::kWays, testing::WayName);
 
 TEST_P(Parked, WaitWhileTheOthersGoOnUntilSomebodyResumesThem) {
   if (IsSkipped()) return;

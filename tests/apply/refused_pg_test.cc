@@ -34,8 +34,7 @@ class Refused : public BothSizes {
   }
   std::unique_ptr<Sink> sink;
 };
-INSTANTIATE_TEST_SUITE_P(Sink, Refused, ::testing::Bool(),
-                         [](const auto& given) { return given.param ? "large" : "small"; });
+INSTANTIATE_TEST_SUITE_P(Sink, Refused, testing::kWays, testing::WayName);
 
 TEST_P(Refused, GoToTheDeadLettersAndTheRestIsApplied) {
   Insert(1, R"("one")");
@@ -169,7 +168,7 @@ TEST_P(Refused, ByATriggerAndByConstraints) {
       "public.refuse(); ALTER TABLE public.t ENABLE ALWAYS TRIGGER refuse");
   for (int id = 1; id <= 5; ++id) Insert(id, Cat("\"", id, "\""));
   Insert(6, R"("5")");
-  for (int id = 100; GetParam() && id < 1000; ++id) Insert(id, Cat("\"", id, "\""));
+  for (int id = 100; GetParam().is_large && id < 1000; ++id) Insert(id, Cat("\"", id, "\""));
   MustApply(*sink);
   EXPECT_EQ(target->All("SELECT id FROM public.t WHERE id < 100 ORDER BY id"), "1\n3\n5");
   EXPECT_EQ(target->All("SELECT sqlstate, parked_key FROM walrelay.dead_letters ORDER BY id"),

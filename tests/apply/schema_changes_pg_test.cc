@@ -30,7 +30,7 @@ class SchemaChanges : public BothSizes {
     Event("c", "null", Cat(R"({"id":)", id, rest, "}"), Cat(id));
   }
   void Filler(std::string_view rest) {
-    for (int i = 0; GetParam() && i < 1000; ++i) Put(100'000 + i, rest);
+    for (int i = 0; GetParam().is_large && i < 1000; ++i) Put(100'000 + i, rest);
   }
   std::string Rows(std::string_view columns) {
     return target->All(Cat("SELECT ", columns, " FROM public.t WHERE id < 100000 ORDER BY id"));
@@ -70,8 +70,7 @@ class SchemaChanges : public BothSizes {
     return options;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Sink, SchemaChanges, ::testing::Bool(),
-                         [](const auto& given) { return given.param ? "large" : "small"; });
+INSTANTIATE_TEST_SUITE_P(Sink, SchemaChanges, testing::kWays, testing::WayName);
 
 TEST_P(SchemaChanges, AddColumnsInTheBatchThatShowsThem) {
   auto sink = Open(Options());

@@ -16,7 +16,7 @@ class SchemaVersionsTest : public testing::BothSizes {
   }
   // Inserts of one table; large batches of them where it is asked for.
   void InsertSome(int first) {
-    for (int i = 0; i < (GetParam() ? 1000 : 3); ++i) Insert(first + i, R"("x")");
+    for (int i = 0; i < (GetParam().is_large ? 1000 : 3); ++i) Insert(first + i, R"("x")");
   }
   static constexpr std::string_view kMore =
       R"(,{"type":"int32","optional":true,"field":"extra"})";
@@ -48,7 +48,7 @@ TEST_P(SchemaVersionsTest, KeepsEachVersionOnceFromItsFirstOffset) {
 
 TEST_P(SchemaVersionsTest, TellsTablesAndPartitionsOfATopicApart) {
   auto sink = Open(Options(SinkKind::kLake));
-  for (int i = 0; i < (GetParam() ? 500 : 4); ++i) {
+  for (int i = 0; i < (GetParam().is_large ? 500 : 4); ++i) {
     table = i % 2 == 0 ? "t" : "u";
     Insert(i, R"("x")");
     records.all.back().topic = "cdc.all";
@@ -100,9 +100,7 @@ TEST_P(SchemaVersionsTest, ATargetHasNone) {
   EXPECT_EQ(target->One("SELECT to_regclass('walrelay.schemas')"), "NULL");
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, SchemaVersionsTest, ::testing::Bool(), [](const auto& size) {
-  return std::string(size.param ? "Large" : "Small");
-});
+INSTANTIATE_TEST_SUITE_P(Sink, SchemaVersionsTest, testing::kWays, testing::WayName);
 
 }  // namespace
 }  // namespace walrelay::apply

@@ -87,7 +87,13 @@ class SinkTest : public ::testing::Test {
   absl::StatusOr<BatchResult> Apply(Sink& sink) {
     const auto batch = std::span(records.all).subspan(applied);
     applied = records.all.size();
-    return sink.Apply(batch);
+    auto result = sink.Apply(batch, leaves);
+    if (!result.ok() || sink.is_settled()) return result;
+    ++left_batches;
+    const auto settled = sink.Settle();
+    if (!settled.ok()) return settled;
+    result->Add(*settled);
+    return result;
   }
   BatchResult MustApply(Sink& sink) {
     auto result = Apply(sink);
@@ -101,6 +107,8 @@ class SinkTest : public ::testing::Test {
   static inline std::unique_ptr<Database> lake, target;
   Records records;
   size_t applied = 0;
+  bool leaves = false;
+  int left_batches = 0;  // That the server was left at work on.
   int64_t offset = 0;
   int64_t lsn = 1000;
   std::string schema = "public";
@@ -108,12 +116,29 @@ class SinkTest : public ::testing::Test {
   std::string fields{kFields};
 };
 
-// Every promise holds for the few statements of a small batch and for the COPY of a large one.
-class BothSizes : public SinkTest, public ::testing::WithParamInterface<bool> {
+// How batches are applied.
+struct Way {
+  bool is_large = false;
+  bool leaves = false;  // The server is left at work on each batch, and settled then.
+  explicit operator bool() const { return is_large; }
+};
+inline const auto kWays = ::testing::Values(Way{}, Way{.is_large = true},
+                                            Way{.is_large = true, .leaves = true});
+inline std::string WayName(const ::testing::TestParamInfo<Way>& given) {
+  return given.param.leaves ? "left" : given.param.is_large ? "large" : "small";
+}
+
+// Every promise holds for the few statements of a small batch and for the COPY of a large one, also
+// where that is not waited for.
+class BothSizes : public SinkTest, public ::testing::WithParamInterface<Way> {
  protected:
+  void SetUp() override {
+    SinkTest::SetUp();
+    leaves = GetParam().leaves;
+  }
   // Rows that make a batch large; beyond the keys of the tests.
   void MaybeMakeLarge() {
-    for (int i = 0; GetParam() && i < 1000; ++i) Insert(100'000 + i, R"("filler")");
+    for (int i = 0; GetParam().is_large && i < 1000; ++i) Insert(100'000 + i, R"("filler")");
   }
   std::string MirrorWithoutFillers(std::string_view columns = "id, v, n") {
     return target->All(

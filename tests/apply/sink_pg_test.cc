@@ -14,8 +14,7 @@ using testing::BothSizes;
 using testing::kUnsentText;
 using testing::SinkTest;
 
-INSTANTIATE_TEST_SUITE_P(Sink, BothSizes, ::testing::Bool(),
-                         [](const auto& given) { return given.param ? "large" : "small"; });
+INSTANTIATE_TEST_SUITE_P(Sink, BothSizes, testing::kWays, testing::WayName);
 
 TEST_P(BothSizes, InsertsUpdatesAndDeletes) {
   if (IsSkipped()) return;
@@ -25,7 +24,7 @@ TEST_P(BothSizes, InsertsUpdatesAndDeletes) {
   Insert(3, R"("tab\tquote\"back\\slash\nnewline ü")");
   MaybeMakeLarge();
   BatchResult result = MustApply(*sink);
-  EXPECT_EQ(result.events, GetParam() ? 1003 : 3);
+  EXPECT_EQ(result.events, GetParam().is_large ? 1003 : 3);
   EXPECT_EQ(result.newest_source_ts_us, 1700000000123000);
   Event("u", "null", Row("1", "null", R"("MDk=")"), "1");
   Delete(2);

@@ -28,11 +28,10 @@ class UnwrappedTopics : public BothSizes {
     return records.Add("cdc.public.t", 0, offset++, key, value);
   }
   void MaybeMakeLarge() {
-    for (int i = 0; GetParam() && i < 1000; ++i) Unwrapped("c", 100'000 + i, R"("filler")");
+    for (int i = 0; GetParam().is_large && i < 1000; ++i) Unwrapped("c", 100'000 + i, R"("filler")");
   }
 };
-INSTANTIATE_TEST_SUITE_P(Sink, UnwrappedTopics, ::testing::Bool(),
-                         [](const auto& given) { return given.param ? "large" : "small"; });
+INSTANTIATE_TEST_SUITE_P(Sink, UnwrappedTopics, testing::kWays, testing::WayName);
 
 TEST_P(UnwrappedTopics, AreMirroredAsEnvelopesAre) {
   auto sink = Open(Options());
