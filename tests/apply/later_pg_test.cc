@@ -135,6 +135,9 @@ TEST_F(Later, ComesBeforeWhatTheNextBatchDoesToTheDatabase) {
   EXPECT_TRUE(sink->is_settled()) << "it is small";
   EXPECT_EQ(Rows(), Cat(2 * kRows));
   EXPECT_EQ(target->One("SELECT v FROM public.u"), "one");
+  EXPECT_EQ(target->One("SELECT u.xmin = c.xmin FROM public.u, pg_class c WHERE c.oid = 'public.u'::regclass"),
+            "t")
+      << "the table and its row are one transaction";
   // A truncate.
   table = "t";
   offset = 2 * kRows;
