@@ -1,7 +1,8 @@
 // Brings records from Kafka into one sink: consumer, batches, progress.
 //
 // A batch is what has arrived when the first record is there, up to a bound: a lone record is not
-// held back, a backlog fills batches by itself. Progress lives in the sink's database; Kafka's
+// held back, a backlog fills batches by itself, and the next one is read while the server is at work
+// on the last (not in a group). Progress lives in the sink's database; Kafka's
 // group offsets are written for dashboards only. Several workers share the partitions of one sink:
 // those of a process by their numbers, those of several processes (`shared`) as members of a
 // consumer group. A partition that moves is taken over by its progress in the sink; a batch that

@@ -146,9 +146,10 @@ absl::Status StreamRun::Loop() {
   }
 }
 
+// Not while Kafka is away: a server that shuts down must be heard.
 bool StreamRun::HoldsBack() const {
   return session_.link().in_flight() >= kInFlight &&
-         session_.stream().unread_bytes() < kHeldBytes;
+         session_.stream().unread_bytes() < kHeldBytes && !session_.link().unreachable_since();
 }
 
 absl::Status StreamRun::ReadWhatIsThere() {
