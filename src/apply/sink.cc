@@ -251,6 +251,7 @@ absl::StatusOr<BatchResult> Sink::State::ApplyWhole(Batch batch, Ending ending) 
     RETURN_IF_ERROR(ReadRecord(batch, index, {}, result));
   }
   RETURN_IF_ERROR(CheckRate(result));
+  if (result.dead_letters != 0) ending = Ending::kCommit;  // They count once they are there.
   ASSIGN_OR_RETURN(const bool left, WriteOrLeave(batch, ending));
   result.incomplete_rows += static_cast<int64_t>(mirror.incomplete());
   if (left) {
