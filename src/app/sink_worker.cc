@@ -410,7 +410,10 @@ absl::Status SinkWorker::RunSession() {
       RETURN_IF_ERROR(Attend());
       retry_at = now + kRetryEvery;
     }
-    RETURN_IF_ERROR(GatherBatch());
+    if (const absl::Status gathered = GatherBatch(); !gathered.ok()) {
+      (void)SettleBatch();  // Else it would wait for the next session, with its locks.
+      return gathered;
+    }
     if (now >= publish_at_) Publish();
     RETURN_IF_ERROR(batch_.messages.empty() ? SettleBatch() : ApplyBatch());
     if (now >= dashboard_at) {

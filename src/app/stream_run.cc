@@ -81,6 +81,7 @@ class StreamRun {
   Lsn frame_lsn_{};
   Lsn keepalive_end_{};   // Everything below it has been sent to us.
   SteadyTime read_at_{};  // Not before.
+  bool has_more_ = false;  // Frames that were read and not looked at yet.
   SteadyTime idle_at_{};
   SteadyTime reply_at_{};  // Set: a reply that was asked for is due then.
   bool reply_due_ = false;
@@ -136,6 +137,7 @@ absl::Status StreamRun::Loop() {
     SteadyTime until = session_.next_chore();
     if (lazy) until = std::min(until, held ? now + kLazyPause : read_at_);
     if (reply_due_) until = std::min(until, reply_at_);
+    if (has_more_) until = now;  // The socket may not tell of them.
     const int socket = session_.stream().socket();
     RETURN_IF_ERROR(
         session_.loop().Wait({{.fd = lazy ? -1 : socket},
@@ -148,27 +150,27 @@ absl::Status StreamRun::Loop() {
 
 // Not while Kafka is away: a server that shuts down must be heard.
 bool StreamRun::HoldsBack() const {
-  return session_.link().in_flight() >= kInFlight &&
+  return !has_more_ && session_.link().in_flight() >= kInFlight &&
          session_.stream().unread_bytes() < kHeldBytes && !session_.link().unreachable_since();
 }
 
 absl::Status StreamRun::ReadWhatIsThere() {
   wal::ReplicationStream& stream = session_.stream();
   size_t bytes = 0;
-  bool more = true;
+  has_more_ = true;
   while (bytes < kReadAtOnceBytes) {
     const absl::StatusOr<std::optional<wal::Frame>> next = stream.Next();
     if (!next.ok()) return StreamError(next.status());
     const std::optional<wal::Frame>& frame = *next;
     if (!frame) {
-      more = false;
+      has_more_ = false;
       break;
     }
     bytes += stream.TakeBytesRead();
     RETURN_IF_ERROR(std::visit([this](const auto& f) { return Handle(f); }, *frame));
   }
   session_.counters().wal_bytes += bytes;
-  if (more) {
+  if (has_more_) {
     read_at_ = {};  // The chores first, then on.
     RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now()));
   } else {

@@ -18,7 +18,7 @@ Methods ChooseMethods(const TableLoad& load, bool may_copy) {
     return rows <= kPipelineRows && bytes <= kPipelineBytes;
   };
   const size_t rows = load.rows();
-  if (is_small(rows, load.bytes)) return {};
+  if (rows == 0 || is_small(rows, load.bytes)) return {};  // None: they came and went.
   Methods methods;
   methods.copy_inserts = may_copy && load.inserts >= kCopyRows;
   const size_t left = rows - (methods.copy_inserts ? load.inserts : 0);

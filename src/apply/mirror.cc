@@ -26,6 +26,7 @@ absl::Status Transaction::Commit() {
 }
 
 absl::Status Transaction::Rollback() {
+  RETURN_IF_ERROR(connection_.Settle());
   if (!open_) return absl::OkStatus();
   open_ = false;
   return connection_.Query("ROLLBACK").status();
@@ -268,6 +269,7 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
   table->full_name = Cat(source.schema, ".", source.table);
   table->what = Cat("table ", table->shape.Describe());
   table->staging = Cat("walrelay_staging_", taken->second.number);
+  table->copy_chance = &taken->second.copy_chance;
   table->is_provisional = is_truncate;
   table->has_source_key =
       known != nullptr && !known->identity.empty() && key.fields.size() == known->identity.size();

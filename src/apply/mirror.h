@@ -123,7 +123,8 @@ class Mirror {
     std::string what;              // For errors: "table public.orders".
     std::string staging;           // Its temporary table,
     bool has_staging = false;      // once it was made for this shape.
-    CopyChance copy_chance;
+    CopyChance* copy_chance = nullptr;    // Of its Taken.
+    bool has_left_copy = false;           // Its last COPY was left at the server.
     int64_t truncated_us = 0;  // Source time of the batch's last truncate.
     bool is_changed = false;
     bool has_incomplete = false;          // It has rows in walrelay.incomplete_rows.
@@ -216,6 +217,7 @@ class Mirror {
   struct Taken {
     SourceTableName source;
     size_t number = 0;
+    CopyChance copy_chance = {};
   };
   std::unordered_map<std::string, Taken> taken_;  // Mirror table → source table.
   std::vector<Table*> changed_;  // In the order of their first change in the batch.

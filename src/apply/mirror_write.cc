@@ -173,8 +173,9 @@ absl::Status Mirror::WriteTable(Table& table, RowError failed) {
 // True when the last answer was left for `later`.
 absl::StatusOr<bool> Mirror::WriteKeyed(Table& table, RowError failed, const pg::Later& later) {
   const TableLoad load = table.plan.Load(table.batch.bytes());
+  if (std::exchange(table.has_left_copy, false)) table.copy_chance->Succeeded();  // Else we were made anew.
   Methods methods = ChooseMethods(load, true);
-  if (methods.copy_inserts && !table.copy_chance.Try()) methods = ChooseMethods(load, false);
+  if (methods.copy_inserts && !table.copy_chance->Try()) methods = ChooseMethods(load, false);
   Groups changes = table.plan.upserts;
   Groups inserts;
   if (methods.copy_inserts) {
@@ -197,6 +198,7 @@ absl::StatusOr<bool> Mirror::WriteKeyed(Table& table, RowError failed, const pg:
   if (later && inserts.size() == 1) {
     // Where the server refuses a row, all of the batch comes again, and CopyInserts() sees to it.
     RETURN_IF_ERROR(CopyRows(table, inserts[0].columns, inserts[0].entries, later));
+    table.has_left_copy = true;
     return true;
   }
   ASSIGN_OR_RETURN(const bool copied, CopyInserts(table, inserts));
@@ -212,12 +214,12 @@ absl::StatusOr<bool> Mirror::CopyInserts(Table& table, Groups groups) {
     if (copied.ok()) copied = CopyRows(table, group.columns, group.entries);
   }
   if (copied.ok()) {
-    table.copy_chance.Succeeded();
+    table.copy_chance->Succeeded();
     RETURN_IF_ERROR(connection_.Query("RELEASE SAVEPOINT walrelay_copy").status());
     return true;
   }
   if (pg::SqlStateOf(copied).empty() || absl::IsUnavailable(copied)) return copied;
-  table.copy_chance.Failed();
+  table.copy_chance->Failed();
   RETURN_IF_ERROR(
       connection_.Query("ROLLBACK TO SAVEPOINT walrelay_copy; RELEASE SAVEPOINT walrelay_copy")
           .status());

@@ -48,6 +48,12 @@ TEST(CopyChance, IsTakenWhileItSucceeds) {
   }
 }
 
+TEST(ChooseMethods, OfNothing) {
+  const Methods methods = ChooseMethods({.bytes = size_t{1} << 20}, true);
+  EXPECT_EQ(methods.changes, Method::kPipeline);
+  EXPECT_FALSE(methods.copy_inserts);
+}
+
 // Batches until the next try.
 int Wait(CopyChance& chance) {
   int batches = 0;

@@ -450,5 +450,18 @@ TEST_F(SinkTest, KeepsProgressOfSeveralPartitionsAndOverGaps) {
                                                           {{"cdc.public.t", 3}, 6}}));
 }
 
+TEST_F(SinkTest, RowsThatComeAndGoBehindATruncateLeaveNothingToWrite) {
+  const auto sink = Open(Options());
+  Insert(1, R"("before")");
+  MustApply(*sink);
+  Event("t", "null", "null", "-");
+  const std::string text = Cat('"', std::string(600, 'x'), '"');
+  for (int id = 0; id < 1000; ++id) Insert(id, text);
+  for (int id = 0; id < 1000; ++id) Delete(id);
+  MustApply(*sink);
+  EXPECT_EQ(Mirror("id"), "");
+  EXPECT_EQ(target->One("SELECT next_offset FROM walrelay.progress"), Cat(offset));
+}
+
 }  // namespace
 }  // namespace walrelay::apply
