@@ -14,8 +14,10 @@ def test_kill_nine(events):
     in_flight, streamed = 0, 0
     with Load(events.source, append_event) as load:
         moments = random.Random(load.seed)
-        for _ in range(KILLS):
-            # Half of the kills come early, some of them before it streams again.
+        for kill in range(KILLS):
+            # Half of the kills come while it streams, the others early, before it does or soon after.
+            if kill % 2:
+                wait_until("it streams", lambda: events.walsender() is not None)
             wait_until("commits and time", lambda limit=load.commits() + moments.choice((5, 50, 200, 600)): load.commits() >= limit)
             events.check_alive()
             streamed += events.walsender() is not None
