@@ -137,7 +137,7 @@ absl::Status StreamRun::Loop() {
     SteadyTime until = session_.next_chore();
     if (lazy) until = std::min(until, held ? now + kLazyPause : read_at_);
     if (reply_due_) until = std::min(until, reply_at_);
-    if (has_more_) until = now;  // The socket may not tell of them.
+    if (has_more_) until = now;  // The chores first, then on: the socket may not tell of them.
     const int socket = session_.stream().socket();
     RETURN_IF_ERROR(
         session_.loop().Wait({{.fd = lazy ? -1 : socket},
@@ -170,13 +170,8 @@ absl::Status StreamRun::ReadWhatIsThere() {
     RETURN_IF_ERROR(std::visit([this](const auto& f) { return Handle(f); }, *frame));
   }
   session_.counters().wal_bytes += bytes;
-  if (has_more_) {
-    read_at_ = {};  // The chores first, then on.
-    RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now()));
-  } else {
-    read_at_ = bytes >= kBacklogBytes && !stream.is_unix_socket() ? Clock::now() + kLazyPause
-                                                                  : SteadyTime{};
-  }
+  const bool pauses = !has_more_ && bytes >= kBacklogBytes && !stream.is_unix_socket();
+  read_at_ = pauses ? Clock::now() + kLazyPause : SteadyTime{};
   return absl::OkStatus();
 }
 

@@ -205,17 +205,15 @@ absl::StatusOr<bool> Sink::State::WriteLarge(Ending ending, RowError failed) {
   if (ending == Ending::kLeave && schemas.size() == 0 && dead.size() == 0) {
     ASSIGN_OR_RETURN(const bool left, LeaveLarge(failed));
     if (left) return true;
-    CrashPoint("sink-before-commit");
-    RETURN_IF_ERROR(transaction.Commit());
-    return false;
+  } else {
+    RETURN_IF_ERROR(raw.Copy(connection));
+    CrashPoint("sink-raw-copied");
+    RETURN_IF_ERROR(mirror.Write(failed));
+    StatementQueue queue;
+    RETURN_IF_ERROR(schemas.Queue(prepared, queue));
+    RETURN_IF_ERROR(dead.Queue(prepared, queue));
+    RETURN_IF_ERROR(queue.Run(connection, failed));
   }
-  RETURN_IF_ERROR(raw.Copy(connection));
-  CrashPoint("sink-raw-copied");
-  RETURN_IF_ERROR(mirror.Write(failed));
-  StatementQueue queue;
-  RETURN_IF_ERROR(schemas.Queue(prepared, queue));
-  RETURN_IF_ERROR(dead.Queue(prepared, queue));
-  RETURN_IF_ERROR(queue.Run(connection, failed));
   if (ending == Ending::kStay) return false;
   CrashPoint("sink-before-commit");
   RETURN_IF_ERROR(transaction.Commit());

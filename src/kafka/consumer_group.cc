@@ -32,10 +32,11 @@ GroupMember ToMember(const rd_kafka_group_member_info& member) {
 absl::StatusOr<std::vector<GroupMember>> ReadMembers(Client& client, const std::string& group,
                                                      milliseconds limit) {
   // Else librdkafka waits for something to happen to a broker, which takes a second.
+  const Deadline deadline(limit);
   RETURN_IF_ERROR(FetchMetadata(client, nullptr, limit).status());
   const struct rd_kafka_group_list* answer = nullptr;
   const auto error = rd_kafka_list_groups(client.get(), group.c_str(), &answer,
-                                          static_cast<int>(limit.count()));
+                                          std::max(deadline.left_ms(), 1));
   const KafkaGroupList groups(answer);
   client.ServeErrors();
   const std::string what = Cat("asking Kafka about the consumer group ", group);

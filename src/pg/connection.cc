@@ -28,9 +28,7 @@ absl::Status Connection::Settle() { return session_->Settle(); }
 absl::Status Connection::QueryLater(std::string_view sql, Later take) {
   RETURN_IF_ERROR(Settle());
   if (PQsendQuery(native(), session_->Terminated(sql)) == 0) return session_->SendFailed();
-  RETURN_IF_ERROR(session_->Flush(session_->Deadline()));
-  session_->AnswerLater(std::move(take));
-  return absl::OkStatus();
+  return session_->AnswerLater(std::move(take), session_->Deadline());
 }
 
 absl::StatusOr<Result> Connection::Query(std::string_view sql) {

@@ -52,9 +52,7 @@ absl::StatusOr<int64_t> CopyWriter::End() {
 absl::Status CopyWriter::EndLater(Later take) {
   const SteadyTime deadline = session_->Deadline();
   RETURN_IF_ERROR(SendEnd(nullptr, deadline));
-  RETURN_IF_ERROR(session_->Flush(deadline));
-  session_->AnswerLater(std::move(take));
-  return absl::OkStatus();
+  return session_->AnswerLater(std::move(take), deadline);
 }
 
 absl::Status CopyWriter::Abort(std::string_view reason) {

@@ -140,6 +140,12 @@ absl::Status Session::Flush(SteadyTime deadline) {
   }
 }
 
+absl::Status Session::AnswerLater(Later take, SteadyTime deadline) {
+  RETURN_IF_ERROR(Flush(deadline));
+  take_ = std::move(take);
+  return absl::OkStatus();
+}
+
 absl::Status Session::Settle() {
   if (!take_) return absl::OkStatus();
   const Later take = std::exchange(take_, nullptr);

@@ -44,9 +44,9 @@ class Session {
   // Waits until the socket is readable and reads. Unavailable when the deadline passes first.
   absl::Status WaitReadable(SteadyTime deadline);
 
-  // Leaves the answer to what was sent for Settle(), which gives it to `take` and returns what that
-  // returns.
-  void AnswerLater(Later take) { take_ = std::move(take); }
+  // Sends what is buffered, and leaves the answer to it for Settle(), which gives it to `take` and
+  // returns what that returns.
+  absl::Status AnswerLater(Later take, SteadyTime deadline);
   absl::Status Settle();
 
   // The error of a Send call of libpq that returned 0.

@@ -89,7 +89,6 @@ class SinkTest : public ::testing::Test {
     applied = records.all.size();
     auto result = sink.Apply(batch, leaves);
     if (!result.ok() || sink.is_settled()) return result;
-    ++left_batches;
     const auto settled = sink.Settle();
     if (!settled.ok()) return settled;
     result->Add(*settled);
@@ -108,7 +107,6 @@ class SinkTest : public ::testing::Test {
   Records records;
   size_t applied = 0;
   bool leaves = false;
-  int left_batches = 0;  // That the server was left at work on.
   int64_t offset = 0;
   int64_t lsn = 1000;
   std::string schema = "public";
@@ -120,7 +118,6 @@ class SinkTest : public ::testing::Test {
 struct Way {
   bool is_large = false;
   bool leaves = false;  // The server is left at work on each batch, and settled then.
-  explicit operator bool() const { return is_large; }
 };
 inline const auto kWays = ::testing::Values(Way{}, Way{.is_large = true},
                                             Way{.is_large = true, .leaves = true});
