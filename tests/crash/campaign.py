@@ -1,4 +1,5 @@
 """One campaign: a pipeline under load, faults on it, and the comparison with the truth after each round."""
+import collections
 import contextlib
 import dataclasses
 import gc
@@ -267,21 +268,25 @@ class Laboratory:
                                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL, timeout=120, check=False)
 
     def summary(self, seconds):
-        recoveries, waits = self.pipeline.recoveries, self.pipeline.release_waits
-        beyond = [a - b for a, b in zip(recoveries, waits)]
         return {
             "seed": self.options.seed, "delivery": self.options.delivery, "mutation": self.options.mutation, "seconds": round(seconds),
             "verdict": "failed" if self.bad() else "passed", "checked": dataclasses.asdict(self.checker.counts),
             "faults": self.faults, "findings": self.checker.findings[:50], "unknown_outcomes": self.unknown,
             "starts": self.pipeline.starts, "injected": dict(sorted(self.counts.items())), "crash_points": dict(sorted(self.points.items())),
             "samples_of_invariant": self.watch.samples, "samples_without_answer": self.watch.away, "samples_with_slot_moved_back": self.watch.slot_went_back,
-            "recovery_seconds": {"count": len(recoveries), "p50": median(recoveries), "max": max(recoveries, default=0),
-                                 "beyond_release_p50": median(beyond), "beyond_release_max": max(beyond, default=0)},
+            "recovery_seconds": recovery_figures(self.pipeline.recoveries),
         }
 
 
-def median(values):
-    return round(statistics.median(values), 3) if values else 0
+def recovery_figures(recoveries):
+    """How long restarts took, beyond the server's release of the slot."""
+    figures = collections.defaultdict(list)
+    for recovery in recoveries:
+        figures["server_release"].append(recovery.released - recovery.started)
+        for name, seconds in recovery.beyond_release().items():
+            figures[name].append(seconds)
+    return {name: {"count": len(values), "p50": round(statistics.median(values), 3), "max": round(max(values), 3)}
+            for name, values in figures.items()}
 
 
 def run(options, folder):

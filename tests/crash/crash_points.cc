@@ -1,4 +1,5 @@
-// What CrashPoint() does in the laboratory's program: WALRELAY_CRASH_AT=name:n kills it at the n-th call of that point.
+// What CrashPoint() does in the laboratory's program: WALRELAY_CRASH_AT=name:n kills it at the n-th call of that point,
+// and WALRELAY_FIRST_CALLS=file adds a line for each point that is called, with the monotonic clock's seconds of the first time.
 //
 // SIGKILL, so that nothing is flushed and no destructor runs: as if it had been killed from outside at this very line.
 
@@ -6,8 +7,13 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "base/crash_point.h"
 
@@ -26,9 +32,32 @@ struct Choice {
   }
 };
 
+class FirstCalls {
+ public:
+  FirstCalls() {
+    if (const char* path = std::getenv("WALRELAY_FIRST_CALLS")) file_.open(path, std::ios::app);
+  }
+
+  void Note(const char* name) {
+    if (!file_.is_open()) return;
+    const std::lock_guard lock(mutex_);
+    if (seen_.contains(std::string_view(name))) return;
+    seen_.emplace(name);
+    const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
+    file_ << name << ' ' << std::fixed << now.count() << std::endl;
+  }
+
+ private:
+  std::ofstream file_;
+  std::mutex mutex_;
+  std::set<std::string, std::less<>> seen_;
+};
+
 }  // namespace
 
 void CrashPoint(const char* name) {
+  static FirstCalls first_calls;
+  first_calls.Note(name);
   static Choice choice;
   if (choice.name != name || --choice.calls_left != 0) return;
   const std::string line = "crash point " + choice.name + "\n";

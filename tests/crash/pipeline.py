@@ -1,5 +1,6 @@
 """The pipeline under test: the program of the laboratory, its restarts and what they took."""
 import contextlib
+import dataclasses
 import os
 import pathlib
 import signal
@@ -13,6 +14,24 @@ FOLDER = pathlib.Path(os.environ.get("WALRELAY_LABORATORY", harness.ROOT / "buil
 PROGRAM = FOLDER / "walrelay_laboratory"  # The program with crash points and mutations linked in.
 
 
+@dataclasses.dataclass
+class Recovery:
+    """Moments of a restart, in seconds of the monotonic clock."""
+    started: float
+    released: float  # The server had let go of the slot.
+    caught_up: float  # Everything that was committed so far had been read.
+    first_calls: pathlib.Path
+
+    def beyond_release(self):
+        """Name -> seconds, counted from when the slot was free: the first record that Kafka has acknowledged, the first
+        commit of a sink, and until it had caught up. What did not happen before the next kill is missing."""
+        lines = self.first_calls.read_text(encoding="utf-8").splitlines() if self.first_calls.exists() else []
+        first = {name: float(moment) for name, moment in map(str.split, lines)}
+        moments = {"to_first_record": first.get("after-acknowledgement"), "to_first_sink_commit": first.get("sink-committed"),
+                   "to_caught_up": self.caught_up}
+        return {name: moment - self.released for name, moment in moments.items() if moment}
+
+
 class Pipeline(harness.Pipeline):
     """harness.Pipeline, led through the chaos proxy, with environment, a second process, and measured restarts."""
 
@@ -21,8 +40,7 @@ class Pipeline(harness.Pipeline):
         super().__init__(name, folder, pipeline={"delivery": delivery, "offset.flush.interval.ms": 2000}, **options)
         self.delivery, self.proxy = delivery, proxy
         self.environment = {"WALRELAY_MUTATION": mutation} if mutation else {}
-        self.recoveries = []   # seconds from the start of the process to its first streaming
-        self.release_waits = []  # of these, seconds until the server had let go of the slot
+        self.recoveries = []
         self.seen_log = 0
 
     def sections(self):
@@ -46,8 +64,12 @@ class Pipeline(harness.Pipeline):
     def start(self, command="run", **environment):
         assert self.process is None, "it runs already"
         self.starts += 1
-        self.process = self.launch(command, **environment)
+        self.process = self.launch(command, WALRELAY_FIRST_CALLS=str(self.first_calls()), **environment)
         return self.process
+
+    def first_calls(self):
+        """Where the running process notes when each crash point was reached first."""
+        return self.folder / f"first-calls-{self.starts}"
 
     def restart_measured(self, limit=90):
         """Starts and waits until it streams; notes how long that took."""
@@ -62,8 +84,7 @@ class Pipeline(harness.Pipeline):
                 if released is None and now != old:
                     released = time.monotonic() - begun
                 if now is not None and now != old and self.walsender() == now:
-                    self.recoveries.append(time.monotonic() - begun)
-                    self.release_waits.append(released or 0.0)
+                    self.recoveries.append(Recovery(begun, begun + (released or 0.0), time.monotonic(), self.first_calls()))
                     return
             time.sleep(0.02)
         raise AssertionError(f"does not stream {limit} s after its start:\n{self.log()[-2000:]}")
