@@ -24,21 +24,27 @@ ExactlyOnce::ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partition
       partitions_(partitions),
       accept_(accept),
       filter_([this](const TopicPartition& partition,
-                     kafka::Tail& tail) { return Fetch(partition, tail); },
+                     kafka::Tail& tail) { return Fetch({{partition, &tail}}); },
               accept) {}
 
-absl::Status ExactlyOnce::Fetch(const TopicPartition& partition, kafka::Tail& tail) {
+absl::Status ExactlyOnce::ReadAhead() { return filter_.done() ? absl::OkStatus() : Fetch(filter_.OpenTails()); }
+
+// Up to where the first window is full, or all are read.
+absl::Status ExactlyOnce::Fetch(const std::map<TopicPartition, kafka::Tail*>& tails) {
   const size_t window = std::max(kLeastWindowBytes, kWindowBytes / filter_.tails());
-  const kafka::OffsetRange range = tail.unfetched();
+  std::map<TopicPartition, kafka::OffsetRange> ranges;
+  for (const auto& [partition, tail] : tails) ranges.emplace(partition, tail->unfetched());
   bool full = false;
-  const absl::Status status = door_.Read(partition, range, [&](const ConsumedRecord& record) {
+  const absl::Status status = door_.Read(ranges, [&](const ConsumedRecord& record) {
+    kafka::Tail& tail =
+        *tails.at({.topic = std::string(record.topic), .partition = record.partition});
     tail.Add(kafka::CopyOf(record));
     full = tail.bytes() >= window;
-    return full ? absl::CancelledError("the window is full") : absl::OkStatus();
+    return full ? absl::CancelledError("a window is full") : absl::OkStatus();
   });
   if (full) return absl::OkStatus();
   RETURN_IF_ERROR(status);
-  tail.Fetched(range.end);
+  for (const auto& [partition, tail] : tails) tail->Fetched(ranges.at(partition).end);
   return absl::OkStatus();
 }
 
@@ -121,7 +127,7 @@ absl::Status ExactlyOnce::Report(const kafka::OffsetGap& gap) {
   foreign_ += static_cast<uint64_t>(foreign);
   JsonReader json;
   const absl::Status named = door_.Read(
-      partition, {.first = gap.first, .end = std::min(gap.end, gap.first + kMostNamed)},
+      {{partition, {.first = gap.first, .end = std::min(gap.end, gap.first + kMostNamed)}}},
       [&](const ConsumedRecord& record) {
         log::Error("offset ", record.offset, " of ", where, ": ",
                    DescribeRecord(json, record.value));

@@ -7,12 +7,14 @@
 // was killed may have arrived since. What does not fit is DataLoss with ExitCode::kRecordsDiffer or
 // kRecordsMissing, names every record by topic, partition, offset and LSN, and is returned from
 // then on: no position may be written past it. With `accept` it is logged instead. Calls that ask
-// Kafka block, bounded: Offer() with a tail, Open(), Check() in doubt. Not thread-safe: the capture
+// Kafka block, bounded: ReadAhead(), Find() with a tail or at a partition's first record, Check() in doubt. Not thread-safe: the capture
 // loop owns it. Source: DESIGN.md §2 link A.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "app/replay_filter.h"
@@ -31,7 +33,7 @@ class TopicDoor {
   // The offset that the next record to this partition will have.
   virtual absl::StatusOr<int64_t> EndOffset(const TopicPartition& partition) = 0;
   // As kafka::LogReader::Read.
-  virtual absl::Status Read(const TopicPartition& partition, kafka::OffsetRange range,
+  virtual absl::Status Read(const std::map<TopicPartition, kafka::OffsetRange>& ranges,
                             kafka::LogReader::OnRecord on_record) = 0;
 };
 
@@ -43,6 +45,12 @@ class ExactlyOnce {
   // At start: a partition holds next ≤ offset < end behind the position; both are its end where it
   // was looked at for the first time.
   void Start(kafka::PartitionId id, int64_t next, int64_t end);
+
+  // Reads the first window of all tails together, while the server looks for where to begin: one
+  // after the other costs a round trip each.
+  absl::Status ReadAhead();
+  // Topics that hold a tail.
+  std::vector<std::string> topics_with_tails() const { return filter_.topics(); }
 
   // True when a record can go out without further questions: no tail is left, and its partition is
   // open.
@@ -68,7 +76,7 @@ class ExactlyOnce {
   uint64_t unexpected() const { return filter_.counts().unexpected + foreign_; }
 
  private:
-  absl::Status Fetch(const TopicPartition& partition, kafka::Tail& tail);
+  absl::Status Fetch(const std::map<TopicPartition, kafka::Tail*>& tails);
   absl::StatusOr<bool> Open(kafka::PartitionId id);
   absl::Status Report(const kafka::OffsetGap& gap);
 

@@ -56,10 +56,10 @@ absl::StatusOr<int64_t> KafkaLink::Door::EndOffset(const TopicPartition& partiti
   return ends.begin()->second;
 }
 
-absl::Status KafkaLink::Door::Read(const TopicPartition& partition, kafka::OffsetRange range,
+absl::Status KafkaLink::Door::Read(const std::map<TopicPartition, kafka::OffsetRange>& ranges,
                                    kafka::LogReader::OnRecord on_record) {
   ASSIGN_OR_RETURN(kafka::LogReader* const reader, link_.Reader());
-  return reader->Read({{partition, range}}, on_record);
+  return reader->Read(ranges, on_record);
 }
 
 absl::StatusOr<std::vector<TailFacts>> KafkaLink::ReadTails(
@@ -193,6 +193,12 @@ absl::Status KafkaLink::Register(const std::vector<std::string>& topics) {
   // In a Kafka transaction the position that says where a topic ended is committed together with the
   // first records to it, or neither is: void records are no records, and no tail has to know of them.
   return any_new && !transaction_ ? WritePositionNow() : absl::OkStatus();
+}
+
+absl::Status KafkaLink::ReadAhead() {
+  if (replay_until_ == kNoLsn) return absl::OkStatus();
+  RETURN_IF_ERROR(Register(once_->topics_with_tails()));
+  return once_->ReadAhead();
 }
 
 absl::StatusOr<KafkaLink::Topic*> KafkaLink::FindTopic(const Record& record) {

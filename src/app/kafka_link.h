@@ -119,6 +119,9 @@ class KafkaLink {
   // Makes sure that the topics exist, notes where they end, and writes the position; blocks,
   // bounded.
   absl::Status Register(const std::vector<std::string>& topics);
+  // Looks at the topics that hold a tail, and reads it, as Send() would when their first records
+  // come. Blocks, bounded.
+  absl::Status ReadAhead();
 
   // Must be called when an address that was a Record's topic_cache may name another topic from now
   // on.
@@ -199,7 +202,7 @@ class KafkaLink {
    public:
     explicit Door(KafkaLink& link) : link_(link) {}
     absl::StatusOr<int64_t> EndOffset(const TopicPartition& partition) override;
-    absl::Status Read(const TopicPartition& partition, kafka::OffsetRange range,
+    absl::Status Read(const std::map<TopicPartition, kafka::OffsetRange>& ranges,
                       kafka::LogReader::OnRecord on_record) override;
 
    private:

@@ -39,6 +39,23 @@ void ReplayFilter::Add(const TopicPartition& partition, int64_t next, int64_t en
   }
 }
 
+std::map<TopicPartition, kafka::Tail*> ReplayFilter::OpenTails() {
+  std::map<TopicPartition, kafka::Tail*> open;
+  for (auto& [name, topic] : topics_) {
+    for (auto& [partition, tail] : topic.tails)
+      open.emplace(TopicPartition{.topic = name, .partition = partition}, &tail);
+  }
+  return open;
+}
+
+std::vector<std::string> ReplayFilter::topics() const {
+  std::vector<std::string> names;
+  for (const auto& [name, topic] : topics_) {
+    if (!topic.tails.empty()) names.push_back(name);
+  }
+  return names;
+}
+
 absl::StatusOr<const kafka::TailRecord*> ReplayFilter::Front(const std::string& topic,
                                                              int32_t partition,
                                                              kafka::Tail& tail) {

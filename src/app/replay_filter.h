@@ -53,6 +53,11 @@ class ReplayFilter {
   // A partition holds next ≤ offset < end behind the position. Or it has grown, to `end`.
   void Add(const TopicPartition& partition, int64_t next, int64_t end);
 
+  // The tails that are not used up; valid until the next call that is not const.
+  std::map<TopicPartition, kafka::Tail*> OpenTails();
+  // Their topics.
+  std::vector<std::string> topics() const;
+
   // No tail is left: Offer() need not be asked.
   bool done() const { return open_ == 0; }
   // Where the record that is to be written to `partition` already stands; nullopt: nowhere.

@@ -107,7 +107,9 @@ absl::Status StreamRun::Start(Lsn from) {
     RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now() + kSlotRetryEvery));
     RETURN_IF_ERROR(session_.Tend());
   }
+  // Meanwhile the server reads from restart_lsn on, which is long before what it sends first.
   RETURN_IF_ERROR(session_.link().Claim());
+  RETURN_IF_ERROR(session_.link().ReadAhead());
   RETURN_IF_ERROR(session_.LetOthersBegin());
   const Lsn last_commit = session_.link().last_commit();
   if (last_commit != kNoLsn) context_.last_commit = last_commit;
@@ -176,6 +178,7 @@ absl::Status StreamRun::ReadWhatIsThere() {
 }
 
 absl::Status StreamRun::Handle(const wal::XLogData& frame) {
+  CrashPoint("frame-received");
   const auto change = decoder_.Decode(frame.payload);
   if (!change.ok())
     return WithExitCode(Annotate(change.status(), Cat("stream at ", frame.wal_start)),

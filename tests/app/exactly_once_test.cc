@@ -18,38 +18,44 @@ class FakeTopic : public TopicDoor {
     ++asked;
     return static_cast<int64_t>(logs[partition.partition].size());
   }
-  absl::Status Read(const TopicPartition& partition, kafka::OffsetRange range,
+  absl::Status Read(const std::map<TopicPartition, kafka::OffsetRange>& ranges,
                     kafka::LogReader::OnRecord on_record) override {
-    const auto& log = logs[partition.partition];
-    for (int64_t offset = range.first; offset < range.end; ++offset) {
-      const absl::Status status = on_record({.topic = "t",
-                                             .partition = partition.partition,
-                                             .offset = offset,
-                                             .timestamp_ms = 0,
-                                             .key = "k",
-                                             .value = log[static_cast<size_t>(offset)],
-                                             .headers = {}});
-      if (!status.ok()) return status;
+    ++reads;
+    for (const auto& [partition, range] : ranges) {
+      const auto& log = logs[partition.partition];
+      for (int64_t offset = range.first; offset < range.end; ++offset) {
+        const absl::Status status = on_record({.topic = "t",
+                                               .partition = partition.partition,
+                                               .offset = offset,
+                                               .timestamp_ms = 0,
+                                               .key = "k",
+                                               .value = log[static_cast<size_t>(offset)],
+                                               .headers = {}});
+        if (!status.ok()) return status;
+      }
     }
     return absl::OkStatus();
   }
 
   std::map<int32_t, std::vector<std::string>> logs;
   int asked = 0;
+  int reads = 0;
 };
 
 class ExactlyOnceTest : public testing::Test {
  protected:
   void Begin(bool accept = false) {
     table_.Intern("t", 0);
+    table_.Intern("t", 1);
     once_.emplace(topic_, table_, accept);
   }
-  absl::StatusOr<std::optional<ReplayFilter::Place>> Find(std::string_view value) {
+  absl::StatusOr<std::optional<ReplayFilter::Place>> Find(std::string_view value,
+                                                          kafka::PartitionId id = 0) {
     Record record;
     record.topic = "t";
     record.key = "k";
     record.value = value;
-    return once_->Find(record, 0);
+    return once_->Find(record, id);
   }
   // Whether the record is to be sent; its fate otherwise.
   bool IsNew(std::string_view value) {
@@ -79,6 +85,40 @@ TEST_F(ExactlyOnceTest, PassesOverTheTailAndThenOpensThePartition) {
   EXPECT_TRUE(once_->IsClear(0));
   EXPECT_EQ(topic_.asked, 1);
   EXPECT_TRUE(once_->Check().ok());
+}
+
+TEST_F(ExactlyOnceTest, TailsThatWereReadAheadAreNotReadAgain) {
+  topic_.logs[0] = {"a", "b"};
+  topic_.logs[1] = {"c"};
+  Begin();
+  once_->Start(0, 0, 2);
+  once_->Start(1, 0, 1);
+  EXPECT_THAT(once_->topics_with_tails(), testing::ElementsAre("t"));
+  ASSERT_TRUE(once_->ReadAhead().ok());
+  EXPECT_EQ(Find("a").value()->offset, 0);
+  EXPECT_EQ(Find("c", 1).value()->partition, 1);
+  EXPECT_EQ(Find("b").value()->offset, 1);
+  EXPECT_EQ(topic_.reads, 1);
+  EXPECT_TRUE(once_->done());
+  ASSERT_TRUE(once_->ReadAhead().ok());
+  EXPECT_EQ(topic_.reads, 1);
+}
+
+// What is read ahead ends with the first window that is full; the rest is read when it is needed.
+TEST_F(ExactlyOnceTest, TailsLongerThanTheWindowAreReadInParts) {
+  const std::string large(size_t{24} << 20, 'x');
+  topic_.logs[0] = {large, large, large, "a"};
+  topic_.logs[1] = {"c"};
+  Begin();
+  once_->Start(0, 0, 4);
+  once_->Start(1, 0, 1);
+  ASSERT_TRUE(once_->ReadAhead().ok());
+  EXPECT_EQ(topic_.reads, 1);
+  EXPECT_EQ(Find("c", 1).value()->offset, 0);
+  EXPECT_EQ(topic_.reads, 2);
+  for (int64_t offset = 0; offset < 3; ++offset) EXPECT_EQ(Find(large).value()->offset, offset);
+  EXPECT_EQ(Find("a").value()->offset, 3);
+  EXPECT_TRUE(once_->done());
 }
 
 TEST_F(ExactlyOnceTest, ATailThatHasGrownIsComparedToo) {

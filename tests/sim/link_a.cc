@@ -59,21 +59,27 @@ class World : public app::TopicDoor {
       return known->second;
     return static_cast<int64_t>(broker_.logs[lane].size());
   }
-  absl::Status Read(const TopicPartition& partition, kafka::OffsetRange range,
+  absl::Status Read(const std::map<TopicPartition, kafka::OffsetRange>& ranges,
                     kafka::LogReader::OnRecord on_record) override {
+    for (const auto& [partition, range] : ranges)
+      RETURN_IF_ERROR(ReadOne(partition, range, on_record));
+    return absl::OkStatus();
+  }
+  absl::Status ReadOne(const TopicPartition& partition, kafka::OffsetRange range,
+                       kafka::LogReader::OnRecord on_record) {
     const auto& log = broker_.logs[LaneOf(partition)];
     for (int64_t offset = range.first; offset < range.end; ++offset) {
       const int row = log[static_cast<size_t>(offset)];
       ConsumedRecord record;
       record.topic = partition.topic;
+      record.partition = partition.partition;
       record.offset = offset;
       record.key = record.value = "foreign";
       if (row != kForeign) {
         record.key = source_.rows[static_cast<size_t>(row)].key;
         record.value = source_.rows[static_cast<size_t>(row)].value;
       }
-      const absl::Status status = on_record(record);
-      if (!status.ok()) return status;
+      RETURN_IF_ERROR(on_record(record));
     }
     return absl::OkStatus();
   }
@@ -156,6 +162,7 @@ class World : public app::TopicDoor {
   uint64_t next_ticket_ = 0;
   bool position_in_flight_ = false;
   bool claiming_ = false;  // Its first position is not known to count yet.
+  bool reads_ahead_ = false;
   bool waiting_ = false;  // For the position that registers a topic.
   int written_ = 0;
   int confirmed_ = 0;
@@ -316,6 +323,7 @@ void World::Begin() {
                                                     : 0;
   next_ticket_ = 0;
   position_in_flight_ = false;
+  reads_ahead_ = Below(2) == 0;
   waiting_ = claiming_ = true;  // Before the first record its own position is durable.
   written_ = confirmed_ = from;
   replay_until_ = static_cast<int>(Number(facts_.server_flush));
@@ -373,6 +381,11 @@ void World::StepStream() {
     if (position_in_flight_) return;
     SendPosition();
     return;
+  }
+  if (reads_ahead_) {
+    reads_ahead_ = false;
+    if (const auto status = once_->ReadAhead(); !status.ok())
+      return StopProcess(status, app::ExitCodeOf(status));
   }
   if (transaction_ >= source_.committed) {
     // A keepalive: everything up to the end of the WAL has been sent.

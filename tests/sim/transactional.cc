@@ -71,6 +71,7 @@ struct Process {
   uint64_t next_ticket = 0;
   int confirmed = 0;
   int replay_until = 0;
+  bool reads_ahead = false;
 };
 
 class World : public app::TopicDoor {
@@ -91,8 +92,14 @@ class World : public app::TopicDoor {
   absl::StatusOr<int64_t> EndOffset(const TopicPartition& partition) override {
     return broker_.End(LaneOf(partition));
   }
-  absl::Status Read(const TopicPartition& partition, kafka::OffsetRange range,
+  absl::Status Read(const std::map<TopicPartition, kafka::OffsetRange>& ranges,
                     kafka::LogReader::OnRecord on_record) override {
+    for (const auto& [partition, range] : ranges)
+      RETURN_IF_ERROR(ReadOne(partition, range, on_record));
+    return absl::OkStatus();
+  }
+  absl::Status ReadOne(const TopicPartition& partition, kafka::OffsetRange range,
+                       kafka::LogReader::OnRecord on_record) {
     const int lane = LaneOf(partition);
     if (broker_.StableEnd(lane) < range.end) return absl::UnavailableError("it is not decided");
     for (int64_t offset = range.first; offset < range.end; ++offset) {
@@ -102,6 +109,7 @@ class World : public app::TopicDoor {
       const Row& row = source_.rows[static_cast<size_t>(entry.content)];
       ConsumedRecord record;
       record.topic = partition.topic;
+      record.partition = partition.partition;
       record.offset = offset;
       record.key = row.key;
       record.value = row.value;
@@ -374,6 +382,7 @@ void World::Start(Process& p) {
   p.next_ticket = 0;
   p.confirmed = from;
   p.replay_until = static_cast<int>(Number(p.facts.server_flush));
+  p.reads_ahead = Chance(50);
   WriteAlone(p, PositionOf(p), Phase::kClaiming);
 }
 
@@ -501,6 +510,10 @@ void World::Adopt(Process& p, int topic) {
 }
 
 void World::StepStream(Process& p) {
+  if (p.reads_ahead) {
+    p.reads_ahead = false;
+    if (const auto status = p.once->ReadAhead(); !status.ok()) return Stop(p, status);
+  }
   const bool may_write = p.stage == Stage::kNone || p.stage == Stage::kOpen;
   if (may_write && p.stage == Stage::kOpen && Chance(15)) {  // Its time or its bytes are up.
     p.stage = Stage::kFlushing;
