@@ -19,11 +19,6 @@ absl::Status ToStatus(KafkaError error, std::string_view what) {
 }
 
 // The same partitions with the mark for their ends.
-std::map<TopicPartition, int64_t> Ends(std::map<TopicPartition, int64_t> partitions) {
-  for (auto& [partition, offset] : partitions) offset = RD_KAFKA_OFFSET_END;
-  return partitions;
-}
-
 // For calls that answer partition by partition.
 absl::Status FirstError(const Client& client, const rd_kafka_topic_partition_list_t& list,
                         std::string_view what) {
@@ -44,9 +39,7 @@ absl::StatusOr<std::unique_ptr<Consumer>> Consumer::Open(const ClientOptions& us
   options["group.id"] = group;
   ASSIGN_OR_RETURN(Client client, Client::Make(RD_KAFKA_CONSUMER, options));
   rd_kafka_poll_set_consumer(client.get());
-  const size_t queue_kbytes =
-      std::strtoul(options["queued.max.messages.kbytes"].c_str(), nullptr, 10);
-  return std::unique_ptr<Consumer>(new Consumer(std::move(client), queue_kbytes * 1024));
+  return std::unique_ptr<Consumer>(new Consumer(std::move(client), FetchQueue(options)));
 }
 
 Consumer::~Consumer() { client_.OnRebalance(nullptr); }
@@ -138,19 +131,11 @@ absl::StatusOr<std::optional<ConsumedMessage>> Consumer::Poll(milliseconds limit
 KafkaMessage Consumer::Next(milliseconds limit) {
   KafkaMessage message(rd_kafka_consumer_poll(client_.get(), 0));
   if (message == nullptr) {
-    if (std::exchange(taken_bytes_, 0) >= queue_bytes_ / 2) WakeFetchers();
+    if (queue_.WasFull()) FetchQueue::Wake(client_, next_);
     message.reset(rd_kafka_consumer_poll(client_.get(), static_cast<int>(limit.count())));
   }
-  if (message != nullptr) taken_bytes_ += message->key_len + message->len;
+  if (message != nullptr) queue_.Taken(*message);
   return message;
-}
-
-// librdkafka 2.0.2 stops fetching when its queue is full and looks again after a second, whether or
-// not the queue has been emptied meanwhile (PROTOCOL.md §3.9): a slow reader would get one queue a
-// second. Any request wakes the thread of its broker, which then looks at once; this one goes to
-// the leaders of our partitions. Its answer is not waited for.
-void Consumer::WakeFetchers() {
-  rd_kafka_offsets_for_times(client_.get(), ToPartitionList(Ends(next_)).get(), /*timeout_ms=*/1);
 }
 
 // False for what is not next: of an assignment that was replaced, or fetched twice (PROTOCOL.md

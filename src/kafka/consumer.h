@@ -24,6 +24,7 @@
 #include "change/record.h"
 #include "kafka/client.h"
 #include "kafka/client_options.h"
+#include "kafka/fetch_queue.h"
 #include "kafka/message.h"
 
 namespace walrelay::kafka {
@@ -83,10 +84,8 @@ class Consumer {
   std::string last_error() const { return client_.last_error(); }
 
  private:
-  Consumer(Client client, size_t queue_bytes)
-      : client_(std::move(client)), queue_bytes_(queue_bytes) {}
+  Consumer(Client client, FetchQueue queue) : client_(std::move(client)), queue_(queue) {}
   KafkaMessage Next(std::chrono::milliseconds limit);
-  void WakeFetchers();
   bool Advance(const rd_kafka_message_t& message, int64_t next);
   absl::Status TakeError(const rd_kafka_message_t& message);
   void Rebalance(rd_kafka_resp_err_t error, const rd_kafka_topic_partition_list_t* partitions);
@@ -99,8 +98,7 @@ class Consumer {
       next_.end();          // Messages come in runs of one partition.
   Membership membership_;  // Empty: partitions are assigned by hand.
   absl::Status rebalance_error_;
-  size_t queue_bytes_;      // Where librdkafka stops fetching ahead.
-  size_t taken_bytes_ = 0;  // Since the queue was empty.
+  FetchQueue queue_;
 };
 
 }  // namespace walrelay::kafka

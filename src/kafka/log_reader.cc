@@ -14,8 +14,8 @@ using std::chrono::milliseconds;
 // be joined or left.
 class Fetching {
  public:
-  explicit Fetching(const Client& client)
-      : client_(client), queue_(rd_kafka_queue_new(client.get())) {}
+  Fetching(const Client& client, FetchQueue& fetched)
+      : client_(client), fetched_(fetched), queue_(rd_kafka_queue_new(client.get())) {}
   Fetching(const Fetching&) = delete;
   Fetching& operator=(const Fetching&) = delete;
   ~Fetching() {
@@ -28,15 +28,24 @@ class Fetching {
       return client_.Failed(Cat("reading ", partition.topic), rd_kafka_last_error());
     }
     started_.emplace_back(std::move(topic), partition.partition);
+    partitions_.emplace(partition, first);
     return absl::OkStatus();
   }
   KafkaMessage Next(milliseconds limit) {
-    return KafkaMessage(rd_kafka_consume_queue(queue_.get(), static_cast<int>(limit.count())));
+    KafkaMessage message(rd_kafka_consume_queue(queue_.get(), 0));
+    if (message == nullptr) {
+      if (fetched_.WasFull()) FetchQueue::Wake(client_, partitions_);
+      message.reset(rd_kafka_consume_queue(queue_.get(), static_cast<int>(limit.count())));
+    }
+    if (message != nullptr) fetched_.Taken(*message);
+    return message;
   }
 
  private:
   const Client& client_;
+  FetchQueue& fetched_;
   KafkaQueue queue_;
+  std::map<TopicPartition, int64_t> partitions_;  // By what was started, where.
   std::vector<std::pair<KafkaTopic, int32_t>> started_;
 };
 
@@ -74,8 +83,9 @@ absl::Status Take(const rd_kafka_message_t& message, Unfinished& unfinished,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LogReader>> LogReader::Open(const ClientOptions& user) {
-  ASSIGN_OR_RETURN(Client client, Client::Make(RD_KAFKA_CONSUMER, ReaderOptions(user)));
-  return std::unique_ptr<LogReader>(new LogReader(std::move(client)));
+  const ClientOptions options = ReaderOptions(user);
+  ASSIGN_OR_RETURN(Client client, Client::Make(RD_KAFKA_CONSUMER, options));
+  return std::unique_ptr<LogReader>(new LogReader(std::move(client), FetchQueue(options)));
 }
 
 absl::StatusOr<std::optional<std::vector<OffsetRange>>> LogReader::Ranges(std::string_view topic,
@@ -98,7 +108,7 @@ absl::Status LogReader::Read(const std::map<TopicPartition, OffsetRange>& ranges
                              OnRecord on_record, milliseconds limit) {
   const Deadline deadline(limit);
   Unfinished unfinished;
-  Fetching fetching(client_);
+  Fetching fetching(client_, queue_);
   for (const auto& [partition, range] : ranges) {
     if (range.first >= range.end) continue;
     unfinished.emplace(partition, range);

@@ -22,6 +22,7 @@
 #include "change/record.h"
 #include "kafka/client.h"
 #include "kafka/client_options.h"
+#include "kafka/fetch_queue.h"
 
 namespace walrelay::kafka {
 
@@ -50,9 +51,10 @@ class LogReader {
                     std::chrono::milliseconds limit = kLimit);
 
  private:
-  explicit LogReader(Client client) : client_(std::move(client)) {}
+  LogReader(Client client, FetchQueue queue) : client_(std::move(client)), queue_(queue) {}
 
   Client client_;
+  FetchQueue queue_;
 };
 
 }  // namespace walrelay::kafka
