@@ -1,6 +1,7 @@
 #include "app/exactly_once.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "app/event_identity.h"
 #include "app/exit_code.h"
@@ -10,9 +11,9 @@
 namespace walrelay::app {
 namespace {
 
-// Of all windows together; each partition's is at least the second.
-constexpr size_t kWindowBytes = size_t{64} << 20;
-constexpr size_t kLeastWindowBytes = size_t{256} << 10;
+// What tails hold in memory together; each gets at least the second.
+constexpr size_t kTailBytes = size_t{64} << 20;
+constexpr size_t kLeastBytes = size_t{256} << 10;
 
 // A gap may be as long as what a zombie had in its queue.
 constexpr int64_t kMostNamed = 10'000;
@@ -29,20 +30,22 @@ ExactlyOnce::ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partition
 
 absl::Status ExactlyOnce::ReadAhead() { return filter_.done() ? absl::OkStatus() : Fetch(filter_.OpenTails()); }
 
-// Up to where the first window is full, or all are read.
+// Up to where there is no more room, or all are read.
 absl::Status ExactlyOnce::Fetch(const std::map<TopicPartition, kafka::Tail*>& tails) {
-  const size_t window = std::max(kLeastWindowBytes, kWindowBytes / filter_.tails());
+  const size_t held = filter_.bytes();
+  const size_t room = std::max(kLeastBytes, kTailBytes - std::min(kTailBytes, held));
   std::map<TopicPartition, kafka::OffsetRange> ranges;
   for (const auto& [partition, tail] : tails) ranges.emplace(partition, tail->unfetched());
-  bool full = false;
+  size_t bytes = 0;
   const absl::Status status = door_.Read(ranges, [&](const ConsumedRecord& record) {
     kafka::Tail& tail =
         *tails.at({.topic = std::string(record.topic), .partition = record.partition});
-    tail.Add(kafka::CopyOf(record));
-    full = tail.bytes() >= window;
-    return full ? absl::CancelledError("a window is full") : absl::OkStatus();
+    kafka::TailRecord copy = kafka::CopyOf(record);
+    bytes += copy.size();
+    tail.Add(std::move(copy));
+    return bytes >= room ? absl::CancelledError("there is no more room") : absl::OkStatus();
   });
-  if (full) return absl::OkStatus();
+  if (bytes >= room) return absl::OkStatus();
   RETURN_IF_ERROR(status);
   for (const auto& [partition, tail] : tails) tail->Fetched(ranges.at(partition).end);
   return absl::OkStatus();

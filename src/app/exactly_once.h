@@ -2,7 +2,7 @@
 // written, and watches from then on that nobody else writes between our records.
 //
 // Joins the filter of replays (replay_filter.h) with the watch over offsets (kafka/contiguity.h),
-// and asks Kafka what they need: bytes of tails a window at a time, ends of partitions. A partition
+// and asks Kafka what they need: bytes of tails as far as they have room, ends of partitions. A partition
 // is opened before its first record: its end is asked for again, because requests of a process that
 // was killed may have arrived since. What does not fit is DataLoss with ExitCode::kRecordsDiffer or
 // kRecordsMissing, names every record by topic, partition, offset and LSN, and is returned from
@@ -46,7 +46,7 @@ class ExactlyOnce {
   // was looked at for the first time.
   void Start(kafka::PartitionId id, int64_t next, int64_t end);
 
-  // Reads the first window of all tails together, while the server looks for where to begin: one
+  // Reads the beginnings of all tails together, while the server looks for where to begin: one
   // after the other costs a round trip each.
   absl::Status ReadAhead();
   // Topics that hold a tail.

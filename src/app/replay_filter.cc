@@ -187,6 +187,14 @@ absl::Status ReplayFilter::CheckUsedUp(Lsn passed) {
   return absl::OkStatus();
 }
 
+size_t ReplayFilter::bytes() const {
+  size_t bytes = 0;
+  for (const auto& [name, topic] : topics_) {
+    for (const auto& [partition, tail] : topic.tails) bytes += tail.bytes();
+  }
+  return bytes;
+}
+
 int64_t ReplayFilter::left() const {
   int64_t records = 0;
   for (const auto& [name, topic] : topics_) {

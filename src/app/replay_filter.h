@@ -67,8 +67,8 @@ class ReplayFilter {
   absl::Status CheckUsedUp(Lsn passed);
 
   const Counts& counts() const { return counts_; }
-  // Tails that are not used up.
-  size_t tails() const { return open_; }
+  // What the tails hold in memory.
+  size_t bytes() const;
   // Records that the tails still hold, at most.
   int64_t left() const;
 

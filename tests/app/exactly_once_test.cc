@@ -104,8 +104,8 @@ TEST_F(ExactlyOnceTest, TailsThatWereReadAheadAreNotReadAgain) {
   EXPECT_EQ(topic_.reads, 1);
 }
 
-// What is read ahead ends with the first window that is full; the rest is read when it is needed.
-TEST_F(ExactlyOnceTest, TailsLongerThanTheWindowAreReadInParts) {
+// What is read ahead ends where there is no more room; the rest is read when it is needed.
+TEST_F(ExactlyOnceTest, TailsThatHaveNoRoomAreReadInParts) {
   const std::string large(size_t{24} << 20, 'x');
   topic_.logs[0] = {large, large, large, "a"};
   topic_.logs[1] = {"c"};
