@@ -413,7 +413,7 @@ absl::Status CaptureSession::Tend() {
   const SteadyTime now = Clock::now();
   RETURN_IF_ERROR(link_->Serve());
   if (streaming) {
-    if (now >= position_at_) {
+    if (now >= position_at_ || link_->position_is_due()) {
       RETURN_IF_ERROR(link_->WritePosition());
       position_at_ = now + kPositionEvery;
     }

@@ -144,20 +144,17 @@ void KafkaLink::ForgetTopicCache() {
 absl::StatusOr<bool> KafkaLink::Adopt(const std::string& name) {
   const auto known = base_.topics.find(name);
   bool is_new = known == base_.topics.end();
-  RETURN_IF_ERROR(topics_->Ensure(name, options_.topic_rules.Of(name)));
-  ASSIGN_OR_RETURN(const auto count, topics_->PartitionCount(name));
-  if (!count)
-    return absl::UnavailableError(Cat("topic ", name, " is not there though it was just made"));
+  ASSIGN_OR_RETURN(const int32_t count, topics_->Ensure(name, options_.topic_rules.Of(name)));
   Topic topic{.name = name,
-              .partitions = *count,
+              .partitions = count,
               .ids = {},
               .is_clocked = name == options_.clock_topic};
   std::vector<int64_t> next;
   if (known != base_.topics.end()) {
     // Pinned: more partitions than when we began would send a key somewhere else.
-    if (std::cmp_greater(known->second.next.size(), *count)) {
+    if (std::cmp_greater(known->second.next.size(), count)) {
       return ExitError(ExitCode::kPositionMismatch,
-                       Cat("topic ", name, " has ", *count, " partitions, but the position says ",
+                       Cat("topic ", name, " has ", count, " partitions, but the position says ",
                            known->second.next.size(),
                            ": it was deleted and made again; give it back its partitions, or take "
                            "a new snapshot with --set "
@@ -247,6 +244,7 @@ absl::Status KafkaLink::Send(const Record& record) {
   const size_t bytes =
       (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
   counters_.record_bytes += bytes;
+  bytes_since_position_ += bytes;
   if (transaction_) transaction_->Sent(id, bytes);
   return absl::OkStatus();
 }

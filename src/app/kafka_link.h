@@ -171,6 +171,8 @@ class KafkaLink {
   bool is_recorded() const {
     return reachable() == confirmed_ && recorded_connect_offset_ == connect_offset_;
   }
+  // So much was sent since the last one that a restart would have to go through it for long.
+  bool position_is_due() const { return !transaction_ && bytes_since_position_ >= kPositionBytes; }
   // Sends a position record if that would say something new and none is under way.
   absl::Status WritePosition();
   // Sends Debezium's offset record. All that it says is confirmed(): one that no position names yet
@@ -208,6 +210,8 @@ class KafkaLink {
    private:
     KafkaLink& link_;
   };
+  // Some hundred times a large position record.
+  static constexpr size_t kPositionBytes = size_t{4} << 20;
   // Tickets with this bit are not the watermark's: position and offset records.
   static constexpr uint64_t kInternal = uint64_t{1} << 63;
   struct OpenCommit {
@@ -266,6 +270,7 @@ class KafkaLink {
   bool positions_topic_ready_ = false;
   int32_t connect_partitions_ = 0;  // 0: not looked up yet.
   uint64_t internal_tickets_ = 0;
+  size_t bytes_since_position_ = 0;  // Keys and values that were sent.
   kafka::AckWatermark::Ticket next_ticket_ = 0;  // The one that the watermark gives next.
   bool position_in_flight_ = false;
   uint64_t position_ticket_ = 0;

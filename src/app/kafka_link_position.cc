@@ -130,9 +130,11 @@ void KafkaLink::SetPhase(PositionPhase phase, const Epoch& epoch) {
 
 absl::Status KafkaLink::EnsurePositionsTopic() {
   if (positions_topic_ready_) return absl::OkStatus();
-  RETURN_IF_ERROR(topics_->Ensure(
-      kafka::kPositionsTopic,
-      kafka::PositionsTopicSpec(options_.topic_rules.by_default().replication_factor)));
+  RETURN_IF_ERROR(
+      topics_
+          ->Ensure(kafka::kPositionsTopic,
+                   kafka::PositionsTopicSpec(options_.topic_rules.by_default().replication_factor))
+          .status());
   RETURN_IF_ERROR(producer_->Prefetch(kafka::kPositionsTopic));
   positions_topic_ready_ = true;
   return absl::OkStatus();
@@ -217,6 +219,7 @@ absl::Status KafkaLink::SendPosition() {
   position_ticket_ = kInternal | ++internal_tickets_;
   position_in_flight_ = true;
   position_reported_ = false;
+  bytes_since_position_ = 0;
   written_ = watermark_->position().end_lsn;
   recorded_connect_offset_ = connect_offset_;
   return ProduceInternal(record, 0, position_ticket_);
@@ -271,16 +274,12 @@ absl::Status KafkaLink::WriteConnectRecord(const std::string& value) {
   if (options_.connect_topic.empty()) return absl::OkStatus();
   if (connect_partitions_ == 0) {
     // As Connect makes it: 25 partitions (offset.storage.partitions), compacted.
-    RETURN_IF_ERROR(
+    ASSIGN_OR_RETURN(
+        connect_partitions_,
         topics_->Ensure(options_.connect_topic,
                         {.partitions = 25,
                          .replication_factor = options_.topic_rules.by_default().replication_factor,
                          .config = {{"cleanup.policy", "compact"}}}));
-    ASSIGN_OR_RETURN(const auto count, topics_->PartitionCount(options_.connect_topic));
-    if (!count)
-      return absl::UnavailableError(
-          Cat("topic ", options_.connect_topic, " is not there though it was just made"));
-    connect_partitions_ = *count;
   }
   Record record;
   record.topic = options_.connect_topic;

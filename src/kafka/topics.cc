@@ -104,7 +104,8 @@ absl::StatusOr<std::optional<int32_t>> Topics::PartitionCount(std::string_view t
   return FetchPartitionCount(client_, handle.get(), limit);
 }
 
-absl::Status Topics::Ensure(std::string_view topic, const TopicSpec& spec, milliseconds limit) {
+absl::StatusOr<int32_t> Topics::Ensure(std::string_view topic, const TopicSpec& spec,
+                                       milliseconds limit) {
   const Deadline deadline(limit);
   ASSIGN_OR_RETURN(const KafkaTopic handle, NewTopicHandle(client_, topic));
   bool created = false;
@@ -112,7 +113,7 @@ absl::Status Topics::Ensure(std::string_view topic, const TopicSpec& spec, milli
     ASSIGN_OR_RETURN(const KafkaMetadata metadata,
                      FetchMetadata(client_, handle.get(), deadline.left()));
     const rd_kafka_metadata_topic_t& found = metadata->topics[0];
-    if (HasAllLeaders(found)) return absl::OkStatus();
+    if (HasAllLeaders(found)) return found.partition_cnt;
     if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
       if (!created) RETURN_IF_ERROR(Create(client_, std::string(topic), spec, deadline.left()));
       created = true;

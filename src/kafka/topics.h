@@ -45,9 +45,9 @@ class Topics {
   absl::StatusOr<std::optional<int32_t>> PartitionCount(std::string_view topic,
                                                         std::chrono::milliseconds limit = kLimit);
   // Creates a topic, or finds it there, and waits until each partition has a leader. A topic that
-  // exists is left as it is.
-  absl::Status Ensure(std::string_view topic, const TopicSpec& spec,
-                      std::chrono::milliseconds limit = kLimit);
+  // exists is left as it is. Returns its partition count.
+  absl::StatusOr<int32_t> Ensure(std::string_view topic, const TopicSpec& spec,
+                                 std::chrono::milliseconds limit = kLimit);
   // By partition: the offset that the next record will have; that of the oldest record still there.
   // Transactions that are open count: this is where a record would be written, not how far a reader
   // sees.

@@ -136,8 +136,11 @@ absl::Status Read(const Load& load, uint64_t count) {
 
 absl::Status Run(const Load& load) {
   ASSIGN_OR_RETURN(const auto topics, Topics::Open(load.options));
-  RETURN_IF_ERROR(topics->Ensure(
-      load.topic, {.partitions = load.partitions, .replication_factor = 1, .config = {}}));
+  RETURN_IF_ERROR(
+      topics
+          ->Ensure(load.topic,
+                   {.partitions = load.partitions, .replication_factor = 1, .config = {}})
+          .status());
   const Rows rows(load.value_size);
   {
     ASSIGN_OR_RETURN(const auto producer, Producer::Open(load.options));

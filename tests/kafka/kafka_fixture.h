@@ -37,9 +37,9 @@ class KafkaTest : public testing::Test {
     const std::string name = UniqueName(purpose);
     auto topics = Topics::Open(options_);
     EXPECT_TRUE(topics.ok());
-    const absl::Status status = (*topics)->Ensure(
+    const auto count = (*topics)->Ensure(
         name, {.partitions = partitions, .replication_factor = 1, .config = std::move(config)});
-    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_TRUE(count.ok()) << count.status();
     return name;
   }
 

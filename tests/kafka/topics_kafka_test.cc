@@ -25,9 +25,9 @@ class TopicsKafkaTest : public KafkaTest {
 TEST_F(TopicsKafkaTest, CreatesATopicOnceAndLeavesOneThatExists) {
   const std::string name = UniqueName("ensure");
   EXPECT_EQ(*topics_->PartitionCount(name), std::nullopt);
-  ASSERT_TRUE(topics_->Ensure(name, {.partitions = 3, .replication_factor = 1, .config = {}}).ok());
+  EXPECT_EQ(*topics_->Ensure(name, {.partitions = 3, .replication_factor = 1, .config = {}}), 3);
   EXPECT_EQ(*topics_->PartitionCount(name), 3);
-  EXPECT_TRUE(topics_->Ensure(name, {.partitions = 5, .replication_factor = 1, .config = {}}).ok());
+  EXPECT_EQ(*topics_->Ensure(name, {.partitions = 5, .replication_factor = 1, .config = {}}), 3);
   EXPECT_EQ(*topics_->PartitionCount(name), 3);
   EXPECT_EQ(topics_->List()->at(name), 3);
 }
@@ -41,26 +41,27 @@ TEST_F(TopicsKafkaTest, DoesNotCreateATopicByAskingForIt) {
 
 TEST_F(TopicsKafkaTest, TakesTheBrokersDefaults) {
   const std::string name = UniqueName("defaults");
-  const absl::Status status = topics_->Ensure(name, {});
-  ASSERT_TRUE(status.ok()) << status;
-  EXPECT_GE(**topics_->PartitionCount(name), 1);
+  const auto count = topics_->Ensure(name, {});
+  ASSERT_TRUE(count.ok()) << count.status();
+  EXPECT_EQ(**topics_->PartitionCount(name), *count);
 }
 
 TEST_F(TopicsKafkaTest, RefusesWhatTheBrokerRefuses) {
   EXPECT_EQ(topics_->Ensure("not a name", {.partitions = 1, .replication_factor = 1, .config = {}})
+                .status()
                 .code(),
             absl::StatusCode::kFailedPrecondition);
   const absl::Status replicas = topics_->Ensure(
-      UniqueName("replicas"), {.partitions = 1, .replication_factor = 99, .config = {}});
+      UniqueName("replicas"), {.partitions = 1, .replication_factor = 99, .config = {}}).status();
   EXPECT_EQ(replicas.code(), absl::StatusCode::kFailedPrecondition) << replicas;
   const absl::Status option = topics_->Ensure(
       UniqueName("option"),
-      {.partitions = 1, .replication_factor = 1, .config = {{"cleanup.policy", "burn"}}});
+      {.partitions = 1, .replication_factor = 1, .config = {{"cleanup.policy", "burn"}}}).status();
   EXPECT_EQ(option.code(), absl::StatusCode::kFailedPrecondition) << option;
 }
 
 TEST_F(TopicsKafkaTest, AcceptsTheTopicOfPositionRecords) {
-  const absl::Status status = topics_->Ensure(UniqueName("positions"), PositionsTopicSpec(1));
+  const absl::Status status = topics_->Ensure(UniqueName("positions"), PositionsTopicSpec(1)).status();
   EXPECT_TRUE(status.ok()) << status;
 }
 
@@ -82,7 +83,7 @@ TEST(Topics, GivesUpAtItsLimitWhenNoBrokerAnswers) {
   EXPECT_THAT(std::string(Message(status)), testing::HasSubstr("refused"))
       << "says what the connection says";
   EXPECT_LT(In(milliseconds(0)) - start, std::chrono::seconds(3));
-  EXPECT_EQ((*topics)->Ensure("t", {}, milliseconds(300)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ((*topics)->Ensure("t", {}, milliseconds(300)).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ((*topics)->EndOffsets("t", 1, milliseconds(300)).status().code(),
             absl::StatusCode::kUnavailable);
 }
