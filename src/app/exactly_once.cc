@@ -24,11 +24,15 @@ ExactlyOnce::ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partition
     : door_(door),
       partitions_(partitions),
       accept_(accept),
-      filter_([this](const TopicPartition& partition,
-                     kafka::Tail& tail) { return Fetch({{partition, &tail}}); },
-              accept) {}
+      filter_(
+          [this](const TopicPartition& partition, kafka::Tail& tail) {
+            return Fetch({{partition, &tail}});
+          },
+          accept) {}
 
-absl::Status ExactlyOnce::ReadAhead() { return filter_.done() ? absl::OkStatus() : Fetch(filter_.OpenTails()); }
+absl::Status ExactlyOnce::ReadAhead() {
+  return filter_.done() ? absl::OkStatus() : Fetch(filter_.OpenTails());
+}
 
 // Up to where there is no more room, or all are read.
 absl::Status ExactlyOnce::Fetch(const std::map<TopicPartition, kafka::Tail*>& tails) {

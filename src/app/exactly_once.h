@@ -2,13 +2,14 @@
 // written, and watches from then on that nobody else writes between our records.
 //
 // Joins the filter of replays (replay_filter.h) with the watch over offsets (kafka/contiguity.h),
-// and asks Kafka what they need: bytes of tails as far as they have room, ends of partitions. A partition
-// is opened before its first record: its end is asked for again, because requests of a process that
-// was killed may have arrived since. What does not fit is DataLoss with ExitCode::kRecordsDiffer or
-// kRecordsMissing, names every record by topic, partition, offset and LSN, and is returned from
-// then on: no position may be written past it. With `accept` it is logged instead. Calls that ask
-// Kafka block, bounded: ReadAhead(), Find() with a tail or at a partition's first record, Check() in doubt. Not thread-safe: the capture
-// loop owns it. Source: DESIGN.md §2 link A.
+// and asks Kafka what they need: bytes of tails as far as they have room, ends of partitions. A
+// partition is opened before its first record: its end is asked for again, because requests of a
+// process that was killed may have arrived since. What does not fit is DataLoss with
+// ExitCode::kRecordsDiffer or kRecordsMissing, names every record by topic, partition, offset and
+// LSN, and is returned from then on: no position may be written past it. With `accept` it is logged
+// instead. Calls that ask Kafka block, bounded: ReadAhead(), Find() with a tail or at a partition's
+// first record, Check() in doubt. Not thread-safe: the capture loop owns it. Source: DESIGN.md §2
+// link A.
 #pragma once
 
 #include <cstdint>

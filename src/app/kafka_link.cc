@@ -145,10 +145,8 @@ absl::StatusOr<bool> KafkaLink::Adopt(const std::string& name) {
   const auto known = base_.topics.find(name);
   bool is_new = known == base_.topics.end();
   ASSIGN_OR_RETURN(const int32_t count, topics_->Ensure(name, options_.topic_rules.Of(name)));
-  Topic topic{.name = name,
-              .partitions = count,
-              .ids = {},
-              .is_clocked = name == options_.clock_topic};
+  Topic topic{
+      .name = name, .partitions = count, .ids = {}, .is_clocked = name == options_.clock_topic};
   std::vector<int64_t> next;
   if (known != base_.topics.end()) {
     // Pinned: more partitions than when we began would send a key somewhere else.

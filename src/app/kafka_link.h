@@ -270,7 +270,7 @@ class KafkaLink {
   bool positions_topic_ready_ = false;
   int32_t connect_partitions_ = 0;  // 0: not looked up yet.
   uint64_t internal_tickets_ = 0;
-  size_t bytes_since_position_ = 0;  // Keys and values that were sent.
+  size_t bytes_since_position_ = 0;              // Keys and values that were sent.
   kafka::AckWatermark::Ticket next_ticket_ = 0;  // The one that the watermark gives next.
   bool position_in_flight_ = false;
   uint64_t position_ticket_ = 0;

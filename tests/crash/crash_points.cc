@@ -1,7 +1,9 @@
-// What CrashPoint() does in the laboratory's program: WALRELAY_CRASH_AT=name:n kills it at the n-th call of that point,
-// and WALRELAY_FIRST_CALLS=file adds a line for each point that is called, with the monotonic clock's seconds of the first time.
+// What CrashPoint() does in the laboratory's program: WALRELAY_CRASH_AT=name:n kills it at the n-th
+// call of that point, and WALRELAY_FIRST_CALLS=file adds a line for each point that is called, with
+// the monotonic clock's seconds of the first time.
 //
-// SIGKILL, so that nothing is flushed and no destructor runs: as if it had been killed from outside at this very line.
+// SIGKILL, so that nothing is flushed and no destructor runs: as if it had been killed from outside
+// at this very line.
 
 #include <signal.h>
 #include <unistd.h>

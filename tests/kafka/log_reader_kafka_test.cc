@@ -1,11 +1,10 @@
-#include "kafka/log_reader.h"
-
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <map>
 #include <thread>
 
+#include "kafka/log_reader.h"
 #include "tests/kafka/kafka_fixture.h"
 
 namespace walrelay::kafka {
@@ -37,7 +36,8 @@ TEST_F(KafkaTest, ReadsManyPartitionsAtOnce) {
   for (const auto& [where, end] : next) EXPECT_EQ(end, kEnd) << where.topic;
 }
 
-// Its queue of 1 MB is always full: forty of them would be forty seconds, which is more than the limit.
+// Its queue of 1 MB is always full: forty of them would be forty seconds, which is more than the
+// limit.
 TEST_F(KafkaTest, ASlowReaderGetsMoreThanOneQueueASecond) {
   constexpr int64_t kRecords = 400;
   const std::string topic = NewTopic("slow", 1);
@@ -50,12 +50,12 @@ TEST_F(KafkaTest, ASlowReaderGetsMoreThanOneQueueASecond) {
   const auto reader = LogReader::Open(options_);
   ASSERT_TRUE(reader.ok());
   int64_t read = 0;
-  const absl::Status status = (*reader)->Read({{{topic, 0}, {.first = 0, .end = kRecords}}},
-                                              [&](const ConsumedRecord&) {
-                                                ++read;
-                                                std::this_thread::sleep_for(std::chrono::milliseconds(5));
-                                                return absl::OkStatus();
-                                              });
+  const absl::Status status =
+      (*reader)->Read({{{topic, 0}, {.first = 0, .end = kRecords}}}, [&](const ConsumedRecord&) {
+        ++read;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        return absl::OkStatus();
+      });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(read, kRecords);
 }

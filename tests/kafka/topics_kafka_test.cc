@@ -51,17 +51,24 @@ TEST_F(TopicsKafkaTest, RefusesWhatTheBrokerRefuses) {
                 .status()
                 .code(),
             absl::StatusCode::kFailedPrecondition);
-  const absl::Status replicas = topics_->Ensure(
-      UniqueName("replicas"), {.partitions = 1, .replication_factor = 99, .config = {}}).status();
+  const absl::Status replicas =
+      topics_
+          ->Ensure(UniqueName("replicas"),
+                   {.partitions = 1, .replication_factor = 99, .config = {}})
+          .status();
   EXPECT_EQ(replicas.code(), absl::StatusCode::kFailedPrecondition) << replicas;
-  const absl::Status option = topics_->Ensure(
-      UniqueName("option"),
-      {.partitions = 1, .replication_factor = 1, .config = {{"cleanup.policy", "burn"}}}).status();
+  const absl::Status option =
+      topics_
+          ->Ensure(
+              UniqueName("option"),
+              {.partitions = 1, .replication_factor = 1, .config = {{"cleanup.policy", "burn"}}})
+          .status();
   EXPECT_EQ(option.code(), absl::StatusCode::kFailedPrecondition) << option;
 }
 
 TEST_F(TopicsKafkaTest, AcceptsTheTopicOfPositionRecords) {
-  const absl::Status status = topics_->Ensure(UniqueName("positions"), PositionsTopicSpec(1)).status();
+  const absl::Status status =
+      topics_->Ensure(UniqueName("positions"), PositionsTopicSpec(1)).status();
   EXPECT_TRUE(status.ok()) << status;
 }
 
@@ -83,7 +90,8 @@ TEST(Topics, GivesUpAtItsLimitWhenNoBrokerAnswers) {
   EXPECT_THAT(std::string(Message(status)), testing::HasSubstr("refused"))
       << "says what the connection says";
   EXPECT_LT(In(milliseconds(0)) - start, std::chrono::seconds(3));
-  EXPECT_EQ((*topics)->Ensure("t", {}, milliseconds(300)).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ((*topics)->Ensure("t", {}, milliseconds(300)).status().code(),
+            absl::StatusCode::kUnavailable);
   EXPECT_EQ((*topics)->EndOffsets("t", 1, milliseconds(300)).status().code(),
             absl::StatusCode::kUnavailable);
 }
