@@ -18,7 +18,6 @@ absl::Status ToStatus(KafkaError error, std::string_view what) {
                       Cat(what, ": ", rd_kafka_error_string(error.get())));
 }
 
-// The same partitions with the mark for their ends.
 // For calls that answer partition by partition.
 absl::Status FirstError(const Client& client, const rd_kafka_topic_partition_list_t& list,
                         std::string_view what) {
