@@ -1,6 +1,7 @@
 """The pipeline under test: the program of the laboratory, its restarts and what they took."""
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import signal
@@ -30,7 +31,8 @@ class Recovery:
         moments = {"to_first_record": first.get("after-acknowledgement"), "to_first_sink_commit": first.get("sink-committed"),
                    "to_caught_up": self.caught_up}
         times = {name: moment - self.released for name, moment in moments.items() if moment}
-        if "after-acknowledgement" in first and "after-status" in first:
+        # Not where a snapshot came first, nor where it was killed before the stream had given anything.
+        if "after-status" in first and first.get("frame-received", math.inf) < first.get("after-acknowledgement", 0):
             # The server reads from restart_lsn on before it sends anything; nothing is left for us to do meanwhile.
             times["server_reading"] = max(0, first["frame-received"] - first["after-status"])
             times["to_first_record_beyond_that"] = times["to_first_record"] - times["server_reading"]
