@@ -128,13 +128,8 @@ absl::StatusOr<std::optional<ConsumedMessage>> Consumer::Poll(milliseconds limit
 }
 
 KafkaMessage Consumer::Next(milliseconds limit) {
-  KafkaMessage message(rd_kafka_consumer_poll(client_.get(), 0));
-  if (message == nullptr) {
-    if (queue_.WasFull()) FetchQueue::Wake(client_, next_);
-    message.reset(rd_kafka_consumer_poll(client_.get(), static_cast<int>(limit.count())));
-  }
-  if (message != nullptr) queue_.Taken(*message);
-  return message;
+  return queue_.Next([this](int ms) { return rd_kafka_consumer_poll(client_.get(), ms); }, client_,
+                     next_, limit);
 }
 
 // False for what is not next: of an assignment that was replaced, or fetched twice (PROTOCOL.md

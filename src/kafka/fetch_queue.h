@@ -7,9 +7,11 @@
 // time, the reader's.
 #pragma once
 
+#include <absl/functional/function_ref.h>
+
+#include <chrono>
 #include <cstddef>
 #include <map>
-#include <utility>
 
 #include "change/record.h"
 #include "kafka/client.h"
@@ -22,12 +24,11 @@ class FetchQueue {
   // Complete options of the consumer: queued.max.messages.kbytes.
   explicit FetchQueue(const ClientOptions& options);
 
-  void Taken(const rd_kafka_message_t& message) { taken_bytes_ += message.key_len + message.len; }
-  // To be called when the queue is empty: whether it may have been full before.
-  bool WasFull() { return std::exchange(taken_bytes_, 0) >= limit_bytes_ / 2; }
-  // Asks the leaders of these partitions something, and does not wait for the answer. The offsets
-  // do not matter.
-  static void Wake(const Client& client, std::map<TopicPartition, int64_t> partitions);
+  // The next message, or null when none comes within the limit. `poll` takes one from the queue and
+  // waits so many ms for it. `partitions` are those that are fetched; their offsets do not matter.
+  KafkaMessage Next(absl::FunctionRef<rd_kafka_message_t*(int)> poll, const Client& client,
+                    const std::map<TopicPartition, int64_t>& partitions,
+                    std::chrono::milliseconds limit);
 
  private:
   size_t limit_bytes_;

@@ -32,13 +32,8 @@ class Fetching {
     return absl::OkStatus();
   }
   KafkaMessage Next(milliseconds limit) {
-    KafkaMessage message(rd_kafka_consume_queue(queue_.get(), 0));
-    if (message == nullptr) {
-      if (fetched_.WasFull()) FetchQueue::Wake(client_, partitions_);
-      message.reset(rd_kafka_consume_queue(queue_.get(), static_cast<int>(limit.count())));
-    }
-    if (message != nullptr) fetched_.Taken(*message);
-    return message;
+    return fetched_.Next([this](int ms) { return rd_kafka_consume_queue(queue_.get(), ms); },
+                         client_, partitions_, limit);
   }
 
  private:
