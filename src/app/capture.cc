@@ -12,6 +12,7 @@ namespace {
 
 // Where streaming begins, with the position there durable; kNoLsn: nothing is streamed.
 absl::StatusOr<Lsn> Prepare(CaptureSession& session, const TakeSnapshot& action) {
+  RETURN_IF_ERROR(session.CheckAlone());
   ASSIGN_OR_RETURN(const Lsn from, RunSnapshot(session, action));
   return action.stream_after ? from : kNoLsn;
 }
@@ -19,6 +20,8 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const TakeSnapshot& action)
 absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
   PositionRecord position = session.stored_position().value_or(PositionRecord{});
   Lsn from = action.from;
+  const bool new_epoch = action.create_slot || action.adopt;
+  if (new_epoch) RETURN_IF_ERROR(session.CheckAlone());
   if (action.create_slot) {
     ASSIGN_OR_RETURN(
         const auto created,
@@ -27,7 +30,6 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
             {.export_snapshot = false, .failover = session.settings().source.failover_slot}));
     from = created.consistent_point;
   }
-  const bool new_epoch = action.create_slot || action.adopt;
   if (new_epoch) {
     position.epoch = session.EpochFrom(from);
     position.last_commit_lsn = kNoLsn;

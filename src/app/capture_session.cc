@@ -102,6 +102,12 @@ absl::Status CaptureSession::BeginAlone() {
   return absl::OkStatus();
 }
 
+absl::Status CaptureSession::CheckAlone() const {
+  if (begins_alone_) return absl::OkStatus();
+  return absl::UnavailableError(
+      Cat("slot ", shared_.settings.source.slot, " is in use by another process: it is waited for"));
+}
+
 absl::Status CaptureSession::LetOthersBegin() {
   if (!begins_alone_) return absl::OkStatus();
   begins_alone_ = false;
@@ -197,6 +203,7 @@ absl::Status CaptureSession::FenceWhenSlotIsFree() {
     RETURN_IF_ERROR(loop_.Wait({}, Clock::now() + kSlotLookEvery));
   }
   if (!begins_alone_) RETURN_IF_ERROR(BeginAlone());
+  RETURN_IF_ERROR(CheckAlone());  // Somebody else was quicker.
   RETURN_IF_ERROR(link_->NeedsFence().status());  // While it waited.
   RETURN_IF_ERROR(link_->Fence());
   shared_.memory.has_fenced = true;

@@ -45,6 +45,10 @@ class CaptureSession {
   absl::Status Connect();
   // The slot is ours: it is what keeps other processes waiting from here on.
   absl::Status LetOthersBegin();
+  // Unavailable where somebody had the slot when this session connected: then it may only wait for
+  // that slot and go on. Who makes, adopts or drops a slot, or reads a snapshot, asks first: the
+  // other one may have been about to do the same, with what it had made so far in plain sight.
+  absl::Status CheckAlone() const;
   // Asks the servers how to start (start_decision.h).
   absl::StatusOr<StartDecision> Decide();
 

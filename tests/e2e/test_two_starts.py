@@ -1,6 +1,7 @@
 """Two processes of one pipeline that are started in the same instant: one goes on, the other one waits for as long. They do not
 take turns, also while a snapshot is read, and nothing is lost or doubled, whichever comes first."""
 import signal
+from contextlib import closing
 
 import pytest
 from harness import Load, envelope, wait_until
@@ -65,3 +66,35 @@ def test_two_starts(stream, delivery):  # noqa: F811
     assert check_once_and_in_order(stream, stream.truth, after) > 100
     assert sum(envelope(m)["op"] == "r" for m in stream.records("events") if m.value()) == ROWS
     assert stream.stop()[0] == 0
+
+
+def test_second_start_while_the_slot_is_created(stream):  # noqa: F811
+    """Creating a slot takes it, for as long as any transaction is open, and then lets it go for the snapshot. Who starts
+    meanwhile sees a slot in use and the intent of a snapshot, and must not take them for what a killed process left."""
+    stream.source_options["snapshot.mode"] = "initial"
+    stream.source_options["snapshot.delay.ms"] = 2000  # The second one stands still between its decision and the deed.
+    stream.source_options["streaming.delay.ms"] = 5000  # The first one holds no slot at that moment.
+    stream.source.query("INSERT INTO events SELECT 9, n, 'x' FROM generate_series(1, %s) n", [ROWS])
+    stream.others = []
+    with closing(stream.source.connect()) as blocker:
+        blocker.autocommit = False
+        blocker.cursor().execute("INSERT INTO events VALUES (9, 0, 'open')")
+        try:
+            first = start_another(stream, "first.log")
+            wait_until("a slot that is being created", stream.slot_active)
+            second = start_another(stream, "second.log")
+            said = (stream.folder / "second.log").read_text
+            wait_until("the second one's decision", lambda: "waited for" in said() or "starts over" in said(), 30)
+            blocker.commit()
+            wait_until("one that streams", lambda: "streaming slot" in (stream.folder / "first.log").read_text(), 60)
+            assert "snapshot of" not in said(), said()
+            first.terminate()
+            assert first.wait(30) == 0
+            wait_until("the other one takes over", lambda: "streaming slot" in said(), 60)
+            second.terminate()
+            assert second.wait(30) == 0
+        finally:
+            for process in stream.others:
+                process.kill()
+                process.wait()
+    assert sum(envelope(m)["op"] == "r" for m in stream.records("events") if m.value()) == ROWS + 1
