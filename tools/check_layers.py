@@ -35,7 +35,7 @@ LIBRARIES = {
     "abseil": (r"absl/", r"absl::", None),
     "libpq": (r"libpq|postgresql/|pg_config|server/catalog/|postgres_ext", r"PostgreSQL::", {"pg", "wal"}),
     "librdkafka": (r"librdkafka/", r"PkgConfig::rdkafka", {"kafka"}),
-    "RapidJSON": (r"rapidjson/", r"RapidJSON|rapidjson", {"base"}),
+    "simdjson": (r"simdjson", r"simdjson::", {"base"}),
     "Boost": (r"boost/", r"Boost::", {"wal", "app", "admin"}),
     "toml++": (r"toml\+\+/", r"tomlplusplus", {"app"}),
     "CLI11": (r"CLI/", r"CLI11::", {"app"}),

@@ -39,7 +39,7 @@ die() { say "error: $*"; exit 1; }
 # --- Packages and jars ---
 
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libabsl-dev libgtest-dev libgmock-dev libbenchmark-dev libboost1.81-dev
-  libcli11-dev libtomlplusplus-dev libpcre2-dev libpq-dev libspdlog-dev libssl-dev librdkafka-dev libxxhash-dev libyaml-cpp-dev rapidjson-dev
+  libcli11-dev libtomlplusplus-dev libpcre2-dev libpq-dev libspdlog-dev libssl-dev librdkafka-dev libxxhash-dev libyaml-cpp-dev libsimdjson-dev
   prometheus-cpp-dev)
 RUN_PACKAGES=(postgresql-15 openjdk-17-jre-headless maven curl jq kcat procps unzip xz-utils python3 python3-psycopg2
   python3-confluent-kafka python3-pytest)

@@ -60,32 +60,6 @@ size_t SkipValue(std::string_view text, size_t at) {
   return std::string_view::npos;
 }
 
-// A member's place in the text that its values were parsed from: in-situ parsing leaves names where
-// they were.
-struct Slices {
-  std::string_view original;
-  const char* copy = nullptr;
-
-  size_t NameAt(const JsonValue::Iterator& member) const {
-    return static_cast<size_t>(member.name().data() - copy);
-  }
-  // The text of a member's value; `next` is the member after it, or end.
-  std::string_view Value(const JsonValue::Iterator& member, const JsonValue::Iterator& next,
-                         const JsonValue::Iterator& end) const {
-    size_t begin = SkipBlanks(original, NameAt(member) + member.name().size() + 1);
-    begin = SkipBlanks(original, begin + 1);  // The colon.
-    const bool is_last = next == end;
-    size_t stop = is_last ? original.rfind('}') : original.rfind(',', NameAt(next));
-    while (stop > begin && SkipBlanks(original, stop - 1) >= stop) --stop;
-    return original.substr(begin, stop - begin);
-  }
-};
-
-absl::StatusOr<JsonValue> ParseCopy(JsonReader& reader, std::string_view text, std::string& copy) {
-  copy.assign(text);
-  return reader.ParseInSitu(copy.data(), copy.size());
-}
-
 }  // namespace
 
 EnvelopeReader::Topic& EnvelopeReader::TopicOf(std::string_view name) {
@@ -167,19 +141,16 @@ absl::StatusOr<SharedFields> EnvelopeReader::ParseSchema(std::string_view schema
 }
 
 absl::Status EnvelopeReader::ReadValue(const Part& part, const ConsumedRecord& record) {
-  const absl::StatusOr<JsonValue> root = ParseCopy(value_reader_, part.payload, value_copy_);
+  const absl::StatusOr<JsonValue> root = value_reader_.Parse(part.payload);
   if (!root.ok()) return NotAnEnvelope(Message(root.status()));
   if (root->is_null()) return ReadRow(*root, record);
   if (!root->is_object()) return NotAnEnvelope("not an object");
-  const Slices slices{.original = part.payload, .copy = value_copy_.data()};
+  const auto json = [&](JsonValue value) { return value_reader_.JsonIn(part.payload, value); };
   JsonValue source;
   int64_t event_ts_ms = 0;
-  const auto end = root->end();
-  for (auto it = root->begin(); it != end;) {
-    const auto member = it;
-    ++it;
-    const std::string_view name = member.name();
-    const JsonValue value = *member;
+  for (auto it = root->begin(); it != root->end(); ++it) {
+    const std::string_view name = it.name();
+    const JsonValue value = *it;
     if (name == "op") {
       if (value.text().size() == 1) envelope_.op = value.text()[0];
     } else if (name == "ts_ms") {
@@ -187,13 +158,13 @@ absl::Status EnvelopeReader::ReadValue(const Part& part, const ConsumedRecord& r
     } else if (value.is_object()) {
       if (name == "before") {
         envelope_.before = value;
-        envelope_.before_json = slices.Value(member, it, end);
+        envelope_.before_json = json(value);
       } else if (name == "after" || name == "message") {
         envelope_.after = value;
-        envelope_.after_json = slices.Value(member, it, end);
+        envelope_.after_json = json(value);
       } else if (name == "source") {
         source = value;
-        envelope_.source_json = slices.Value(member, it, end);
+        envelope_.source_json = json(value);
       }
     }
   }
@@ -256,7 +227,7 @@ void EnvelopeReader::ReadKey(const ConsumedRecord& record, Topic& topic) {
   const absl::StatusOr<Part> part = SplitSchema(*record.key, topic.keys, true);
   envelope_.has_unreadable_key = true;
   if (!part.ok()) return;  // Not a JsonConverter's key: its bytes are all that is known.
-  const absl::StatusOr<JsonValue> key = ParseCopy(key_reader_, part->payload, key_copy_);
+  const absl::StatusOr<JsonValue> key = key_reader_.Parse(part->payload);
   if (!key.ok()) return;
   envelope_.has_unreadable_key = !key->is_object() && !key->is_null();
   if (key->is_null()) return;

@@ -106,8 +106,6 @@ class EnvelopeReader {
   uint64_t last_schema_id_ = 0;
   JsonReader value_reader_;
   JsonReader key_reader_;
-  std::string value_copy_;
-  std::string key_copy_;
   UnwrappedRow unwrapped_;
   JsonReader row_reader_;
   Envelope envelope_;

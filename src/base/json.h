@@ -1,11 +1,9 @@
-// Reads and writes JSON: a thin layer over RapidJSON's tokenizer, and a writer that escapes as
-// Debezium does.
+// Reads and writes JSON: a thin layer over simdjson, and a writer that escapes as Debezium does.
 //
-// JsonReader parses into one flat array of nodes that it reuses, so a warm reader allocates
-// nothing. Strings are unescaped in the parsed buffer; numbers stay the text that was written, so
-// no digit is lost. Depth is bounded only by memory: parsing is iterative. Only valid UTF-8 passes.
-// Errors are DataLoss and name the byte offset, never the text. Not thread-safe. Source: RFC 8259;
-// FORMAT.md §1.4 (escaping).
+// JsonReader parses a copy into one flat array of nodes that it reuses, so a warm reader allocates
+// nothing. Numbers stay the text that was written, so no digit is lost. Depth is limited to 1000.
+// Only valid UTF-8 passes. Errors are DataLoss and say what is wrong, never the text. Not
+// thread-safe. Source: RFC 8259; FORMAT.md §1.4 (escaping).
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -29,7 +27,8 @@ struct JsonNode {
   JsonKind kind = JsonKind::kMissing;
   uint32_t next = 0;      // Index of the node after this value and everything inside it.
   uint32_t count = 0;     // Items of an array, members of an object.
-  std::string_view text;  // Of a string (unescaped) or a number (as written).
+  // A string, unescaped; a number, an array or an object as written.
+  std::string_view text;
 };
 
 // A view of one value. Holds until the reader's next Parse. Cheap to copy. What is not there is
@@ -48,7 +47,13 @@ class JsonValue {
   bool is_object() const { return kind() == JsonKind::kObject; }
 
   // A string's content or a number's digits; empty for anything else.
-  std::string_view text() const { return nodes_ == nullptr ? std::string_view() : node().text; }
+  std::string_view text() const {
+    return is_array() || is_object() || is_missing() ? std::string_view() : node().text;
+  }
+  // An array or object as it was written, in the reader's copy; empty for anything else.
+  std::string_view json() const {
+    return is_array() || is_object() ? node().text : std::string_view();
+  }
   std::optional<bool> Bool() const;
   // A string; nullopt for anything else.
   std::optional<std::string_view> String() const;
@@ -107,17 +112,15 @@ class JsonReader {
 
   // Parses one whole document (white space around it is fine). `text` is copied first.
   absl::StatusOr<JsonValue> Parse(std::string_view text);
-  // The same without the copy: the bytes are overwritten by unescaped strings, and must outlive the
-  // values. They need not end in NUL.
-  absl::StatusOr<JsonValue> ParseInSitu(char* text, size_t size);
+  // An array or object of the document that was parsed last, in `text`, of which that was a copy.
+  std::string_view JsonIn(std::string_view text, JsonValue value) const;
 
  private:
-  struct Tokenizer;
+  struct Parser;
 
-  std::unique_ptr<Tokenizer> tokenizer_;
-  std::string copy_;
+  std::unique_ptr<Parser> parser_;
+  std::string copy_;  // With room behind it that simdjson may read.
   std::vector<JsonNode> nodes_;
-  std::vector<uint32_t> open_;  // Indexes of the arrays and objects that have begun.
 };
 
 // Appends `text` as a JSON string with its quotes, escaped as Jackson does: only what must be,

@@ -13,7 +13,7 @@ SOUND = {
     "src/CMakeLists.txt": "add_subdirectory(base)\n",
     "src/base/CMakeLists.txt": "walrelay_library(base\n  a.cc  # the first\n  LINKS absl::status spdlog::spdlog)\n",
     "src/base/a.h": "#include <absl/status/status.h>\n#include <string_view>\n",
-    "src/base/a.cc": '#include "base/a.h"\n\n#include <rapidjson/reader.h>\n#include <sys/eventfd.h>\n',
+    "src/base/a.cc": '#include "base/a.h"\n\n#include <simdjson.h>\n#include <sys/eventfd.h>\n',
     "src/wal/CMakeLists.txt": "walrelay_library(wal slot.cc LINKS walrelay_base walrelay_pg PostgreSQL::PostgreSQL)\n",
     "src/wal/slot.cc": '#include <libpq-fe.h>\n\n#include <boost/asio/io_context.hpp>\n\n#include "pg/result.h"\n',
     "src/app/CMakeLists.txt": "walrelay_library(app commands/slot.cc LINKS walrelay_wal walrelay_kafka)\n",
