@@ -7,6 +7,7 @@
 #include "app/exit_code.h"
 #include "app/source_errors.h"
 #include "app/supervise.h"
+#include "base/check.h"
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "envelope/topic_names.h"
@@ -332,6 +333,7 @@ absl::Status CaptureSession::NameTable(const absl::Status& status) const {
 
 absl::Status CaptureSession::SendStatus() {
   if (!streaming) return absl::OkStatus();
+  CHECK(link_->confirmed() >= confirmed_sent_);  // And is what a durable position says.
   confirmed_sent_ = link_->confirmed();
   shared_.counters.confirmed = confirmed_sent_;
   status_at_ = Clock::now() + status_interval_;

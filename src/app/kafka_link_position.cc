@@ -195,7 +195,7 @@ absl::Status KafkaLink::AdvanceTransaction() {
 
 void KafkaLink::PositionDurable() {
   position_in_flight_ = false;
-  CHECK(written_ >= confirmed_);
+  CHECK(written_ >= confirmed_ && written_ <= watermark_->position().end_lsn);
   confirmed_ = written_;
   ++counters_.positions_written;
   if (base_.claimed) RememberPosition();

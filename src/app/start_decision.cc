@@ -38,11 +38,13 @@ std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
   const PositionRecord& position = *facts.position;
   const Epoch& epoch = position.epoch;
   if (epoch.system_identifier != facts.system_identifier) {
-    return Refuse(ExitCode::kEpochMismatch,
-                  Cat("the position of slot ", facts.slot_name,
-                      " was taken on the server with system identifier ", epoch.system_identifier,
-                      ", this one is ", facts.system_identifier, "; connect to the old server, or ",
-                      NewSnapshotHint()));
+    return Refuse(
+        ExitCode::kEpochMismatch,
+        Cat("the position of slot ", facts.slot_name,
+            " was taken on the server with system identifier ", epoch.system_identifier,
+            ", this one is ", facts.system_identifier, "; Kafka has the other one's changes up to ",
+            position.end_lsn, ", this one's WAL ends at ", facts.server_flush,
+            "; connect to the old server, or ", NewSnapshotHint()));
   }
   if (epoch.timeline != facts.timeline) {
     const auto left =
@@ -52,7 +54,9 @@ std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
       return Refuse(ExitCode::kTimelineMismatch,
                     Cat("the position of slot ", facts.slot_name, " is on timeline ",
                         epoch.timeline, ", which is no ancestor of this server's timeline ",
-                        facts.timeline, "; ", NewSnapshotHint()));
+                        facts.timeline, ": Kafka has its changes up to ", position.end_lsn,
+                        ", this server's WAL ends at ", facts.server_flush,
+                        "; connect to the server that was promoted, or ", NewSnapshotHint()));
     }
     if (position.end_lsn > left->switch_point) {
       return Refuse(ExitCode::kTimelineMismatch,
@@ -75,8 +79,16 @@ std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
 }
 
 StartDecision Fresh(const StartFacts& facts) {
-  if (facts.mode == SnapshotMode::kNoData)
-    return {StreamFrom{.create_slot = true, .adopt = false}, ""};
+  if (facts.mode == SnapshotMode::kNoData) {
+    std::string note;
+    if (!facts.topics_with_records.empty()) {
+      note =
+          Cat("topic ", facts.topics_with_records.front(),
+              " already holds records: changes since they were written, and before the slot, are "
+              "not among them");
+    }
+    return {StreamFrom{.create_slot = true, .adopt = false}, std::move(note)};
+  }
   if (!facts.topics_with_records.empty() && facts.mode == SnapshotMode::kInitial) {
     return {Refuse(ExitCode::kTopicsNotEmpty,
                    Cat("there is neither slot ", facts.slot_name,
@@ -138,6 +150,19 @@ StartDecision SlotWithoutPosition(const StartFacts& facts) {
       note += Cat("; changes behind it that topic ", facts.topics_with_records.front(),
                   " already holds come twice");
     return {StreamFrom{.from = slot.confirmed_flush, .adopt = true}, std::move(note)};
+  }
+  if (!facts.topics_with_records.empty() && facts.mode == SnapshotMode::kInitial) {
+    return {
+        Refuse(
+            ExitCode::kTopicsNotEmpty,
+            Cat("slot ", facts.slot_name, " exists and nobody has a position for it, but topic ",
+                facts.topics_with_records.front(),
+                " already holds records: a snapshot would come on top of them, and changes from ",
+                WalRange(slot.confirmed_flush, std::max(slot.confirmed_flush, facts.server_flush)),
+                " may be among them already; if __walrelay_positions was lost, bring it back; to "
+                "stream without a snapshot, start once with --set source.snapshot.mode=no_data; ",
+                NewSnapshotHint())),
+        ""};
   }
   return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
           Cat("slot ", facts.slot_name,

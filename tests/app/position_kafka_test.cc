@@ -180,6 +180,24 @@ TEST_F(PositionKafkaTest, ExportsAndImportsTheJsonOfConnect) {
   EXPECT_EQ(Run("export").out, exported.out);
 }
 
+// The next start would not listen to it (start_decision.h), so it says so at once.
+TEST_F(PositionKafkaTest, RefusesAnOffsetThatOurPositionHasPassed) {
+  const int64_t offset = WriteConnectOffset();
+  const std::string path = Path("behind.json");
+  const auto import = [&](Lsn passed) {
+    WriteFile(path, Cat("{\"lsn\":", Number(passed), "}"));
+    return Run("import", {path, "--yes"});
+  };
+  WritePosition(std::nullopt);
+  EXPECT_THAT(import(Lsn{0x16B3749}).err, HasSubstr("which no Debezium has gone on from"));
+  WritePosition(offset);
+  const Outcome behind = import(Lsn{0x16B3748});
+  EXPECT_EQ(behind.code, ExitCode::kPositionMismatch);
+  EXPECT_THAT(behind.err, AllOf(HasSubstr("which is 0/16B3748"), HasSubstr("rewind")));
+  const Outcome ahead = import(Lsn{0x16B3749});
+  EXPECT_EQ(ahead.code, ExitCode::kOk) << ahead.err;
+}
+
 TEST_F(PositionKafkaTest, RefusesWhatIsNoOffsetOfThisServer) {
   const std::string path = Path("other.json");
   WriteFile(path, R"({"offsets":[{"partition":{"server":"other"},"offset":{"lsn":1}}]})");

@@ -81,6 +81,19 @@ const Row kTable[] = {
     {"slot without position: snapshot, then the slot's position",
      [](StartFacts& f) { f.position.reset(); },
      TakeSnapshot{.create_slot = false, .stream_from = Lsn{1000}}},
+    {"slot without position, but topics hold records",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.topics_with_records = {"cdc.public.t"};
+     },
+     ExitCode::kTopicsNotEmpty},
+    {"slot without position, but topics hold records, when needed",
+     [](StartFacts& f) {
+       f.position.reset();
+       f.topics_with_records = {"cdc.public.t"};
+       f.mode = SnapshotMode::kWhenNeeded;
+     },
+     TakeSnapshot{.create_slot = false, .stream_from = Lsn{1000}}},
     {"slot without position, no data",
      [](StartFacts& f) {
        f.position.reset();
@@ -265,8 +278,8 @@ const Row kTable[] = {
        f.tails = {Tail(5, 0, 4)};
      },
      ExitCode::kRecordsMissing},
-    {"a broker that lost records, at least once",
-     [](StartFacts& f) { f.tails = {Tail(5, 0, 4)}; }, StreamFrom{.from = Lsn{2000}}},
+    {"a broker that lost records, at least once", [](StartFacts& f) { f.tails = {Tail(5, 0, 4)}; },
+     StreamFrom{.from = Lsn{2000}}},
     {"a broker that lost records, accepted",
      [](StartFacts& f) {
        f.exactly_once = f.accept_topic_mismatch = true;
@@ -340,6 +353,8 @@ TEST(DecideStart, SaysThatNobodyHasAPositionAndWhatComesTwice) {
   EXPECT_THAT(DecideStart(facts).note, HasSubstr("nobody has a position for it"));
   facts.topics_with_records = {"cdc.public.t"};
   EXPECT_THAT(DecideStart(facts).note, HasSubstr("topic cdc.public.t already holds come twice"));
+  facts.slot.reset();
+  EXPECT_THAT(DecideStart(facts).note, HasSubstr("topic cdc.public.t already holds records"));
 }
 
 TEST(DecideStart, NotesChangedPartitionCountsAndOptions) {

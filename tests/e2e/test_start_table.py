@@ -18,7 +18,7 @@ from harness import (KAFKA, UNWRAP, Database, admin_client, delete_topics, end_o
 from test_stops import ends, last_line, run_until_it_ends
 
 POSITIONS, OFFSETS = "__walrelay_positions", "connect_offsets"
-RANGE = r"[0-9A-F]+/[0-9A-F]+ to [0-9A-F]+/[0-9A-F]+ \(\d+ bytes of WAL\)"
+SERVER_END = "the server's end"
 SNAPSHOT = "source.snapshot.mode=when_needed"
 ACCEPT = "pipeline.topic.mismatch=accept"
 
@@ -169,6 +169,18 @@ def goes_on_once(pipeline, seq, table="events"):
     assert pipeline.stop()[0] == 0
 
 
+def between(pipeline, begin, end):
+    """The pattern of what is at stake between two LSNs, in LSNs and bytes; the server's end moves by itself."""
+    if end is SERVER_END:
+        return rf"from {begin} to [0-9A-F]+/[0-9A-F]+ \([0-9]+ bytes of WAL\)"
+    size = pipeline.source.value("SELECT %s::pg_lsn - %s::pg_lsn", [end, begin])
+    return rf"from {begin} to {end} \({size} bytes of WAL\)"
+
+
+def confirmed(pipeline):
+    return pipeline.source.value("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = %s", [pipeline.slot])
+
+
 def refuses(pipeline, code, *patterns):
     before = {key: end for key, end in end_offsets(topics(pipeline.prefix + ".")).items()}
     assert run_until_it_ends(pipeline) == code
@@ -199,6 +211,30 @@ def test_slot_without_position(events):
     assert "nobody has a position for it" in events.log()
 
 
+def test_slot_and_records_without_position(events):
+    """As where __walrelay_positions was lost."""
+    events.source_options["snapshot.mode"] = "no_data"
+    run_once(events)
+    produce(POSITIONS, events.slot, None)
+    produce(OFFSETS, offset_records(events)[-1].key(), None)
+    insert(events, 1)
+    events.source_options["snapshot.mode"] = "initial"
+    refuses(events, 56, events.topic("events"), between(events, confirmed(events), SERVER_END), "no_data", SNAPSHOT)
+    events.source_options["snapshot.mode"] = "no_data"
+    events.start("produce")
+    wait_until("the next row", lambda: 1 in rows(events))
+    assert rows(events) == [0, 1]
+
+
+def test_slot_of_another_database(events):
+    other = Database("source", "postgres")
+    other.query("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [events.slot])
+    try:
+        refuses(events, 24, "belongs to the database postgres", "source.slot.name")
+    finally:
+        other.query("SELECT pg_drop_replication_slot(%s)", [events.slot])
+
+
 def test_slot_of_another_plugin(events):
     events.source.query("SELECT pg_create_logical_replication_slot(%s, 'test_decoding')", [events.slot])
     refuses(events, 24, "test_decoding", "slot drop")
@@ -208,14 +244,14 @@ def test_position_without_slot(stream):
     run_once(stream)
     stream.drop_slot()
     insert(stream, 1)
-    refuses(stream, 20, RANGE, SNAPSHOT)
+    refuses(stream, 20, between(stream, position(stream)["end_lsn"], SERVER_END), SNAPSHOT)
 
 
 def test_slot_ahead(stream):
     run_once(stream)
     insert(stream, 1)
     stream.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [stream.slot])
-    refuses(stream, 22, RANGE, SNAPSHOT)
+    refuses(stream, 22, between(stream, position(stream)["end_lsn"], confirmed(stream)), SNAPSHOT)
 
 
 def test_slot_lost(stream):
@@ -237,7 +273,7 @@ def test_slot_lost(stream):
     finally:
         server.query("ALTER SYSTEM RESET max_slot_wal_keep_size")
         server.query("SELECT pg_reload_conf()")
-    refuses(stream, 21, RANGE, SNAPSHOT)
+    refuses(stream, 21, between(stream, position(stream)["end_lsn"], SERVER_END), SNAPSHOT)
     stream.source_options["snapshot.mode"] = "when_needed"
     stream.start("produce")
     wait_until("a new snapshot", lambda: any(envelope(m)["op"] == "r" for m in stream.records("events")))
@@ -254,13 +290,13 @@ def test_position_beyond_the_server(stream):
 def test_position_of_another_system(stream):
     run_once(stream)
     rewrite_position(stream, system_identifier="1234567890123456789")
-    refuses(stream, 52, "1234567890123456789", SNAPSHOT)
+    refuses(stream, 52, "1234567890123456789", f"changes up to {position(stream)['end_lsn']}, this one's WAL ends at", SNAPSHOT)
 
 
 def test_position_of_another_timeline(stream):
     run_once(stream)
     rewrite_position(stream, timeline=99)
-    refuses(stream, 54, "timeline 99", SNAPSHOT)
+    refuses(stream, 54, "timeline 99", f"changes up to {position(stream)['end_lsn']}, this server's WAL ends at", SNAPSHOT)
 
 
 # --- Topics that do not hold what the position says ---
@@ -305,7 +341,7 @@ def test_tail_expired(stream):
     needs_stack()
     seq = crash_with_tail(stream)
     expire(stream.topic("events"), end_offsets(topics(stream.topic("events")))[stream.topic("events"), 0] - 1, stream.folder)
-    refuses(stream, 57, "have expired", RANGE, ACCEPT)
+    refuses(stream, 57, "have expired", between(stream, position(stream)["end_lsn"], SERVER_END), ACCEPT)
     stream.pipeline_options["topic.mismatch"] = "accept"
     stream.start("produce")
     insert(stream, seq + 1)
@@ -374,7 +410,7 @@ def test_foreign_record_while_it_streams(stream):
 def test_options_changed(stream):
     seq = crash_with_tail(stream)
     stream.source_options["decimal.handling.mode"] = "string"
-    refuses(stream, 53, RANGE, "SIGTERM", ACCEPT)
+    refuses(stream, 53, between(stream, position(stream)["end_lsn"], SERVER_END), "SIGTERM", ACCEPT)
     del stream.source_options["decimal.handling.mode"]
     goes_on_once(stream, seq)
     stream.source_options["decimal.handling.mode"] = "string"

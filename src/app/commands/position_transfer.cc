@@ -1,5 +1,6 @@
 #include "app/commands/position_transfer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -96,6 +97,31 @@ absl::StatusOr<std::unique_ptr<KafkaLink>> OpenOffsetLink(const Config& config,
   return OpenPositionLink(config, memory, counters);
 }
 
+// The next start must listen to the offset (start_decision.h): else nothing is written.
+absl::Status CheckImport(KafkaLink& link, const std::string& slot,
+                         const envelope::ConnectOffset& offset) {
+  const auto stored = link.ReadPosition();
+  if (!stored.ok()) return KafkaError(stored.status());
+  if (!*stored) return absl::OkStatus();
+  const PositionRecord& position = **stored;
+  const auto refuse = [&](std::string why) {
+    return ExitError(ExitCode::kPositionMismatch,
+                     Cat("walrelay itself has a position for slot ", slot, ", ", why));
+  };
+  if (position.phase != PositionPhase::kStreaming) {
+    return refuse("of a snapshot that is not finished, which the next start takes again");
+  }
+  if (!position.connect_offset) {
+    return refuse("which no Debezium has gone on from: the next start would go on from there");
+  }
+  const Lsn passed = std::max(offset.lsn_commit.value_or(kNoLsn),
+                              offset.lsn_proc.value_or(offset.lsn.value_or(kNoLsn)));
+  if (passed > position.end_lsn) return absl::OkStatus();
+  return refuse(Cat("which is ", position.end_lsn, " and not behind the offset's ", passed,
+                    ": the next start would go on from there; to go back, see walrelay position "
+                    "rewind --help"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<KafkaLink>> OpenPositionLink(const Config& config,
@@ -168,17 +194,19 @@ absl::Status ImportPositionCommand(const Config& config, Console& console, const
   if (!offset->lsn && !offset->lsn_proc) {
     return absl::InvalidArgumentError(Cat(file, ": the offset has neither lsn nor lsn_proc"));
   }
-  ASSIGN_OR_RETURN(
-      const bool proceed,
-      MayProceed(console, consent,
-                 Cat("Writes to topic ", config.pipeline.offset_storage_topic, " that ",
-                     OffsetKey(config), " has come to lsn_commit ", LsnText(offset->lsn_commit),
-                     ", lsn_proc ", LsnText(offset->lsn_proc),
-                     ". The next start goes on from there, whatever our own position says.")));
-  if (!proceed) return absl::OkStatus();
   admin::CaptureCounters counters;
   PositionMemory memory;
   ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, memory, counters));
+  RETURN_IF_ERROR(
+      CheckImport(*link, OptionReader(Section::kSource, config.source).Text("slot.name"), *offset));
+  ASSIGN_OR_RETURN(
+      const bool proceed,
+      MayProceed(
+          console, consent,
+          Cat("Writes to topic ", config.pipeline.offset_storage_topic, " that ", OffsetKey(config),
+              " has come to lsn_commit ", LsnText(offset->lsn_commit), ", lsn_proc ",
+              LsnText(offset->lsn_proc), ". The next start goes on from there.")));
+  if (!proceed) return absl::OkStatus();
   if (auto status = link->WriteConnectRecordNow(*value); !status.ok())
     return KafkaError(std::move(status));
   console.out << Cat("Imported the offset of ", file, "\n");
