@@ -48,6 +48,7 @@ std::function<bool(const std::string&)> DataTopics(const envelope::Options& opti
 apply::SchemalessFormat FormatOf(const envelope::Options& options) {
   apply::SchemalessFormat format;
   format.decimals_are_text = options.decimal == envelope::DecimalMode::kString;
+  format.money_digits = options.money_fraction_digits;
   switch (options.time) {
     case envelope::TimeMode::kAdaptive:
       break;

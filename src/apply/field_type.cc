@@ -187,7 +187,7 @@ FieldType TypeOfColumn(const ColumnType& column, const SchemalessFormat& format)
     return {.form = Form::kInteger, .digits = 8};
   if (name == "float4" || name == "float8") return {.form = Form::kFloat, .digits = 8};
   if (name == "numeric") return NumericType(column.typmod, format);
-  if (name == "money") return {.form = Form::kDecimal, .scale = 2};
+  if (name == "money") return {.form = Form::kDecimal, .scale = format.money_digits};
   if (name == "bytea") {
     using Binary = SchemalessFormat::Binary;
     const bool is_base64 = format.binary == Binary::kBase64 || format.binary == Binary::kUnsaid;
@@ -202,6 +202,7 @@ FieldType TypeOfColumn(const ColumnType& column, const SchemalessFormat& format)
   if (name == "timetz") return {.form = Form::kZonedTime};
   if (name == "interval") return {.form = Form::kMicroDuration};
   if (name == "json" || name == "jsonb") return {.form = Form::kJson};
+  if (name == "uuid") return {.form = Form::kUuid};
   if (name == "bit")
     return column.typmod == 1 ? FieldType{.form = Form::kBool}
                               : FieldType{.form = Form::kBits, .precision = column.typmod};

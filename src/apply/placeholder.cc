@@ -71,15 +71,19 @@ bool Placeholder::Matches(const FieldType& type, JsonValue value) const {
     if (type.form == Form::kBytes) return text == base64_;
     return text == text_ || (type.form == Form::kJson && text == hstore_json_);
   }
-  if (value.is_array() && type.form == Form::kArray && value.size() > 0) {
-    return MatchesElement(*type.element, *value.begin()) && value.size() == 1
-               ? true
-               : MatchesNumbers(value);
+  // Without a schema block an array or a map may stand for a value of any type.
+  if (value.is_array() && value.size() > 0) {
+    const bool is_one = value.size() == 1 &&
+                        (type.form == Form::kArray ? MatchesElement(*type.element, *value.begin())
+                                                   : MatchesUntyped(*value.begin()));
+    return is_one || MatchesNumbers(value);
   }
-  if (value.is_object() && value.size() == 1 && type.form == Form::kMap) {
-    return value.begin().name() == text_;
-  }
-  return false;
+  return value.is_object() && value.size() == 1 && value.begin().name() == text_;
+}
+
+bool Placeholder::MatchesUntyped(JsonValue element) const {
+  const std::string_view text = element.text();
+  return element.is_string() && (text == text_ || text == uuid_ || text == base64_);
 }
 
 bool Placeholder::MatchesElement(const FieldType& type, JsonValue element) const {

@@ -26,6 +26,7 @@ class Placeholder {
 
  private:
   bool MatchesElement(const FieldType& type, JsonValue element) const;
+  bool MatchesUntyped(JsonValue element) const;
   bool MatchesNumbers(JsonValue list) const;
 
   std::string text_;

@@ -6,6 +6,7 @@ namespace walrelay::apply {
 // How values are written where no schema block says it (schemas off): the source's handling modes.
 struct SchemalessFormat {
   bool decimals_are_text = false;  // decimal.handling.mode = string: text, not base64.
+  int money_digits = 2;            // money.fraction.digits.
   bool times_are_adaptive =
       true;  // time.precision.mode = adaptive: milliseconds up to precision 3.
   bool only_timestamps_are_adaptive = false;  // adaptive_time_microseconds.

@@ -171,6 +171,11 @@ TEST(TypeOfColumn, ReadsValuesWithoutSchemaByTheColumnsType) {
   EXPECT_EQ(text(Column("timestamp", 3), "1000"), "1970-01-01 00:00:01");
   EXPECT_EQ(text(Column("date"), "1"), "1970-01-02");
   EXPECT_EQ(text(Column("bytea"), R"("AP8=")"), "\\x00ff");
+  EXPECT_EQ(text(Column("money"), R"("MDk=")"), "123.45");
+  format.money_digits = 1;
+  EXPECT_EQ(text(Column("money"), R"("MDk=")"), "1234.5");
+  EXPECT_EQ(text(Column("uuid"), R"("b68a35a7-17ad-35b3-af2a-ae46edb4545a")"),
+            "b68a35a7-17ad-35b3-af2a-ae46edb4545a");
   format.decimals_are_text = true;
   EXPECT_EQ(text(Column("numeric"), R"("1.50")"), "1.50");
   format.binary = SchemalessFormat::Binary::kHex;
@@ -209,6 +214,35 @@ TEST(Placeholder, IsRecognisedInEveryTypeThatHasOne) {
   EXPECT_FALSE(matches(array_of(Form::kText), Cat("[", kText, ",", kText, "]")));
   EXPECT_FALSE(matches(array_of(Form::kInteger), "[95,95]"));
   EXPECT_FALSE(matches({.form = Form::kText}, "null"));
+}
+
+// The column's type is all that is known, or not even that.
+TEST(Placeholder, IsRecognisedWithoutSchema) {
+  const auto placeholder =
+      Placeholder::Make("__debezium_unavailable_value", "b68a35a717ad25b3ef2aae46edb4545a");
+  ASSERT_TRUE(placeholder.ok());
+  const auto matches = [&](const FieldType& type, std::string_view json) {
+    JsonReader reader;
+    return placeholder->Matches(type, *reader.Parse(json));
+  };
+  const auto column = [](std::string_view name, bool is_array = false) {
+    return TypeOfColumn(MakeColumnType(name, name, is_array, -1), SchemalessFormat());
+  };
+  constexpr std::string_view kUuids = R"(["b68a35a7-17ad-35b3-af2a-ae46edb4545a"])";
+  constexpr std::string_view kMap =
+      R"({"__debezium_unavailable_value":"__debezium_unavailable_value"})";
+  constexpr std::string_view kTexts = R"(["__debezium_unavailable_value"])";
+  EXPECT_TRUE(matches(column("uuid", true), kUuids));
+  EXPECT_TRUE(matches(column("hstore"), kMap));
+  EXPECT_TRUE(matches(column("text", true), kTexts));
+  for (const std::string_view json : {kUuids, kMap, kTexts}) {
+    JsonReader reader;
+    EXPECT_TRUE(matches(TypeOfValue(*reader.Parse(json)), json)) << json;
+    EXPECT_TRUE(matches(column("jsonb"), json)) << json;
+  }
+  EXPECT_FALSE(matches(column("jsonb"), R"(["a"])"));
+  EXPECT_FALSE(matches(column("jsonb"), R"({"__debezium_unavailable_value":"x","b":"c"})"));
+  EXPECT_FALSE(matches(column("hstore"), R"({"a":"__debezium_unavailable_value"})"));
 }
 
 TEST(Placeholder, TakesBytesInHex) {
