@@ -240,7 +240,10 @@ void EnvelopeReader::ReadKey(const ConsumedRecord& record, Topic& topic) {
 
 void EnvelopeReader::ReadHeaders(const ConsumedRecord& record) {
   for (const RecordHeader& header : record.headers) {
-    if (header.name == kOldKeyHeader) envelope_.has_old_key = true;
+    if (header.name == kOldKeyHeader) {
+      envelope_.has_old_key = true;
+      envelope_.old_key = header.value.value_or("");
+    }
     if (header.name == kNewKeyHeader) envelope_.has_new_key = true;
   }
 }

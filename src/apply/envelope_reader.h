@@ -38,6 +38,7 @@ struct Envelope {
   int64_t source_ts_us = 0;     // When the change was committed, since 1970.
   std::string_view source_lsn;  // Digits; empty in records that have none.
   bool has_old_key = false;     // The `c` of a key change.
+  std::string_view old_key;     // Of it, as the header has it.
   bool has_new_key = false;     // The `d` of a key change.
   bool is_unwrapped = false;    // Its JSON texts too hold until the reader's next Read only.
 

@@ -134,8 +134,10 @@ absl::Status Mirror::QueueAppends(Table& table, StatementQueue& queue) {
                             : entry.is_delete ? DeleteWholeRowSql(table.shape, columns)
                                               : UpsertRowSql(table.shape, columns, RowMark::kLive);
     ASSIGN_OR_RETURN(const std::string* name, prepared_.Name(sql));
-    queue.Begin(*name,
-                {.what = table.what, .source_table = table.full_name, .record = entry.record});
+    queue.Begin(*name, {.what = table.what,
+                        .source_table = table.full_name,
+                        .record = entry.record,
+                        .needs_row = entry.is_delete});
     for (const uint16_t column : columns) queue.Add(ParameterOf(table.batch.cell(index, column)));
     if (entry.is_delete && !is_marked) continue;
     queue.Add(std::string_view(&entry.op, 1));

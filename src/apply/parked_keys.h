@@ -13,7 +13,7 @@ namespace walrelay::apply {
 // A row of the source: its table as "schema.table", and its key as the record has it.
 struct RowId {
   std::string table;
-  std::string key;  // Empty: it has none, and cannot be parked.
+  std::string key;  // Without a key the whole row; empty: neither, it cannot be parked.
   auto operator<=>(const RowId&) const = default;
 };
 

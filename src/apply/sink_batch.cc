@@ -85,15 +85,31 @@ absl::Status Sink::State::CheckSameTopic(const ConsumedRecord& repeated) const {
       "its start, delete its rows from walrelay.progress and, in the lake, cdc_raw.cdc_events"));
 }
 
-// The key as its JSON, without the schema that may change; else as its bytes.
+// The key as its JSON, without the schema that may change; else as its bytes; else the whole row.
 RowId Sink::State::RowOf(const ConsumedRecord& record, const Envelope& envelope) const {
   RowId row{.table = Cat(envelope.schema, ".", envelope.table), .key = {}};
   if (!envelope.key_json.empty()) {
     row.key = envelope.key_json;
   } else if (record.key && !record.key->empty()) {
     AppendHexBytea(*record.key, row.key);
+  } else {
+    row.key = envelope.op == 'd' ? envelope.before_json : envelope.after_json;
   }
   return row;
+}
+
+// What the row of this change was before, where that has another id.
+std::optional<RowId> Sink::State::FormerRowOf(const ConsumedRecord& record,
+                                              const Envelope& envelope) {
+  RowId row{.table = Cat(envelope.schema, ".", envelope.table), .key = {}};
+  if (envelope.has_old_key) {
+    const absl::StatusOr<JsonValue> old_key = old_key_reader.Parse(envelope.old_key);
+    if (!old_key.ok()) return std::nullopt;
+    JsonWriter(row.key).Copy(*old_key);  // As a key's JSON: the header's blanks may be others.
+  } else if (envelope.op == 'u' && record.key.value_or("").empty()) {
+    row.key = envelope.before_json;
+  }
+  return row.key.empty() ? std::nullopt : std::optional(std::move(row));
 }
 
 absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& copies,
@@ -116,10 +132,14 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
     schemas.Add(record, envelope);
   }
   if (!options.mirror || !copies.mirror || envelope.op == 'm') return absl::OkStatus();
-  if (!parked.empty() && !copies.although_parked) {
+  if (!parked.empty()) {
     const RowId row = RowOf(record, envelope);
-    if (parked.Contains(row)) {
-      return refuse({.reason = "an earlier change of its row was not applied",
+    const std::optional<RowId> former = FormerRowOf(record, envelope);
+    const bool has_parked = former && parked.Contains(*former) && *former != row;
+    if (has_parked || (!copies.although_parked && parked.Contains(row))) {
+      if (has_parked) parked.Park(row);
+      return refuse({.reason = has_parked ? "a change of its row under the old key was not applied"
+                                          : "an earlier change of its row was not applied",
                      .row = row,
                      .is_follower = true});
     }

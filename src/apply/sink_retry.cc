@@ -41,8 +41,11 @@ absl::StatusOr<int64_t> Sink::State::Retry() {
   int64_t applied = 0;
   if (counts.marked != 0) {
     moves.clear();  // No partition moves.
+    RETURN_IF_ERROR(Forget());  // Somebody may have altered their tables.
+    RETURN_IF_ERROR(prepared.Forget());
     RETURN_IF_ERROR(transaction.Begin());
     ASSIGN_OR_RETURN(const std::vector<StoredLetter> marked, letters.TakeMarked(kLettersAtOnce));
+    std::vector<std::span<const StoredLetter>> rows;
     for (size_t begin = 0; begin < marked.size();) {
       size_t end = begin + 1;
       const auto is_same_row = [&](const StoredLetter& letter) {
@@ -50,9 +53,12 @@ absl::StatusOr<int64_t> Sink::State::Retry() {
                letter.source_table == marked[begin].source_table;
       };
       while (end < marked.size() && is_same_row(marked[end])) ++end;
-      RETURN_IF_ERROR(RetryRow(std::span(marked).subspan(begin, end - begin), applied));
+      rows.push_back(std::span(marked).subspan(begin, end - begin));
       begin = end;
     }
+    // A row that changed its key waits for what it was, of which the letters are older.
+    std::ranges::sort(rows, {}, [](const auto& row) { return row.front().id; });
+    for (const auto& row : rows) RETURN_IF_ERROR(RetryRow(row, applied));
     RETURN_IF_ERROR(transaction.Commit());
     log::Info(applied, " of ", marked.size(), " dead letters were applied");
   }
@@ -88,7 +94,8 @@ absl::Status Sink::State::RetryRow(std::span<const StoredLetter> row, int64_t& a
       Clear();
       applied += static_cast<int64_t>(ids.size());
       RETURN_IF_ERROR(letters.Delete(ids));
-      return transaction.Release();
+      RETURN_IF_ERROR(transaction.Release());
+      return ReadParked();
     }
   }
   if (!retried.ok()) {

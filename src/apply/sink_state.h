@@ -30,6 +30,7 @@
 #include "apply/sink.h"
 #include "apply/statement_queue.h"
 #include "apply/takeover.h"
+#include "base/json.h"
 
 namespace walrelay::apply {
 
@@ -56,6 +57,7 @@ struct Sink::State {
   ParkedKeys parked;
   DeadLetterRate letter_rate;
   EnvelopeReader reader;
+  JsonReader old_key_reader;
   EnvelopeReader again_reader;  // Of records that were applied before.
   std::map<TopicPartition, PartitionProgress> progress;
   std::vector<ProgressTable::Statement>
@@ -103,6 +105,7 @@ struct Sink::State {
            stored_events.Contains({std::string(record.topic), record.partition}, record.offset);
   }
   RowId RowOf(const ConsumedRecord& record, const Envelope& envelope) const;
+  std::optional<RowId> FormerRowOf(const ConsumedRecord& record, const Envelope& envelope);
 
   // A truncate. `is_late`: from the dead letters, so that its own partition has come further too.
   absl::Status ApplyTruncate(Batch batch, uint32_t index, const Envelope& envelope, bool is_late,

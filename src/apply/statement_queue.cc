@@ -1,5 +1,6 @@
 #include "apply/statement_queue.h"
 
+#include "base/log.h"
 #include "base/status.h"
 
 namespace walrelay::apply {
@@ -39,15 +40,27 @@ absl::Status StatementQueue::Run(
   RETURN_IF_ERROR(connection.PipelineSync());
   // The first failure is the cause; those after it were only skipped. A lost connection ends it.
   absl::Status first;
+  size_t missed = 0;
+  std::string_view where;
   for (const Statement& statement : statements) {
-    const absl::Status answer = connection.PipelineResult().status();
-    if (first.ok() && !answer.ok()) first = failed(statement.purpose, answer);
+    const absl::StatusOr<pg::Result> answer = connection.PipelineResult();
+    if (first.ok() && !answer.ok()) first = failed(statement.purpose, answer.status());
+    if (answer.ok() && statement.purpose.needs_row && answer->affected_rows() == 0) {
+      ++missed;
+      where = statement.purpose.what;
+    }
     if (connection.is_lost()) return first;
   }
   const absl::Status committed = connection.PipelineSynced();
   if (connection.is_lost()) return committed;
   RETURN_IF_ERROR(connection.ExitPipeline());  // After a refusal too: what comes next may repair it.
-  return first.ok() ? committed : first;
+  if (!first.ok()) return first;
+  if (missed != 0) {
+    log::Warn(where, ": ", missed,
+              " rows that were deleted or changed at the source were not there ",
+              "as they were there; walrelay verify says what differs");
+  }
+  return committed;
 }
 
 }  // namespace walrelay::apply

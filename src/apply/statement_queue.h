@@ -42,6 +42,7 @@ class StatementQueue {
     std::string_view source_table = {};  // "public.orders" of the source; likewise.
     uint32_t record = kNoRecord;         // Place in the batch.
     bool moves_progress = false;
+    bool needs_row = false;  // A row must be there to be deleted or marked: else that is logged.
   };
 
   void Begin(const std::string& name, const Purpose& purpose);

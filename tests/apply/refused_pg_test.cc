@@ -1,6 +1,7 @@
 // Records that the server refuses for what they hold, and what becomes of them.
 #include <gtest/gtest.h>
 
+#include "apply/envelope_reader.h"
 #include "apply/letter_store.h"
 #include "apply/sink.h"
 #include "tests/apply/sink_fixture.h"
@@ -122,6 +123,64 @@ TEST_P(Refused, AreForgottenWhenTheyAreDropped) {
   MaybeMakeLarge();
   EXPECT_EQ(MustApply(*sink).dead_letters, 0);
   EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|1c");
+}
+
+// The row goes on under another key, whose record may come first: it lies in another partition.
+TEST_P(Refused, HoldBackTheirRowUnderANewKey) {
+  for (const bool arrives_first : {false, true}) {
+    const std::string from = arrives_first ? "3" : "1";
+    const std::string to = arrives_first ? "4" : "2";
+    Event("c", "null", Row(from, R"("one")"), from);
+    Event("u", "null", Row(from, R"("much too long")"), from);
+    MustApply(*sink);
+    const auto leave = [&] {
+      records.AddHeader(Event("d", Row(from, "null"), "null", from), kNewKeyHeader,
+                        Cat("{\"id\":", to, "}"));
+    };
+    if (!arrives_first) leave();
+    records.AddHeader(Event("c", "null", Row(to, R"("moved")"), to), kOldKeyHeader,
+                      Cat("{\"id\": ", from, "}"));
+    if (arrives_first) leave();
+    Event("u", "null", Row(to, R"("later")"), to);
+    MaybeMakeLarge();
+    EXPECT_EQ(MustApply(*sink).dead_letters, 3);
+    EXPECT_EQ(MirrorWithoutFillers("id, v"), arrives_first ? "1|one\n3|one" : "1|one");
+    // Another process knows it too.
+    sink.reset();
+    sink = Open(Options());
+  }
+  Event("u", "null", Row("4", R"("last")"), "4");
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1);
+  // What a row has become is not tried while what it was waits.
+  const std::string moved =
+      target->One("SELECT min(id) FROM walrelay.dead_letters WHERE parked_key = '{\"id\":2}'");
+  ASSERT_EQ(*Store().Mark(std::stoll(moved)), 2);
+  EXPECT_EQ(Retry(), 0);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|one\n3|one");
+  target->All("ALTER TABLE public.t ALTER COLUMN v TYPE text");
+  ASSERT_EQ(*Store().Mark(std::nullopt), 9);
+  EXPECT_EQ(Retry(), 9);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "2|later\n4|last");
+}
+
+// Whose rows are known by all that they hold.
+TEST_P(Refused, HoldBackTheLaterChangesOfARowWithoutKey) {
+  target->All("CREATE TABLE public.k (id int, v varchar(6), n numeric(10,2))");
+  table = "k";
+  const auto row = [](std::string_view v) { return Row("1", v); };
+  Event("c", "null", row(R"("much too long")"), "-");
+  Event("c", "null", row(R"("good")"), "-");
+  MustApply(*sink);
+  Event("u", row(R"("much too long")"), row(R"("short")"), "-");
+  Event("d", row(R"("short")"), "null", "-");
+  Event("d", row(R"("good")"), "null", "-");
+  MustApply(*sink);
+  EXPECT_EQ(target->One("SELECT count(*) FROM public.k"), "0");
+  EXPECT_EQ(target->One("SELECT count(*) FROM walrelay.dead_letters"), "3");
+  target->All("ALTER TABLE public.k ALTER COLUMN v TYPE text");
+  ASSERT_EQ(*Store().Mark(std::nullopt), 3);
+  EXPECT_EQ(Retry(), 3);
+  EXPECT_EQ(target->All("SELECT v FROM public.k"), "") << "inserted, changed, deleted";
 }
 
 TEST_P(Refused, HoldNothingBackAfterATruncate) {
