@@ -281,10 +281,11 @@ class Pipeline:
         yield "admin", {"listen": f"127.0.0.1:{self.port}"}
 
     def write_configuration(self):
-        path = self.folder / "walrelay.toml"
-        path.touch(mode=0o600)
-        path.write_text("\n".join(f"[{section}]\n" + "\n".join(f"{json.dumps(key)} = {toml(value)}" for key, value in keys.items())
-                                  for section, keys in self.sections()) + "\n", encoding="utf-8")
+        path, new = self.folder / "walrelay.toml", self.folder / "walrelay.toml.new"
+        new.touch(mode=0o600)
+        new.write_text("\n".join(f"[{section}]\n" + "\n".join(f"{json.dumps(key)} = {toml(value)}" for key, value in keys.items())
+                                 for section, keys in self.sections()) + "\n", encoding="utf-8")
+        new.replace(path)  # Whoever was started a moment ago may be reading it.
         return path
 
     def __enter__(self):
