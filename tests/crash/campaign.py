@@ -16,7 +16,7 @@ import harness
 import psycopg2
 import workload
 from checker import Checker, Counts
-from nemeses import NEMESES, SERVERS
+from nemeses import IN_QUIET, NEMESES, SERVERS, points_in_snapshots, points_under_load
 from pipeline import Pipeline
 from proxy import Proxy
 from truth import Truth, lsn_number
@@ -136,12 +136,20 @@ class Laboratory:
         self.pipeline.restart_measured()
         self.watch.start()
 
-    def choose(self):
+    def points_to_hit(self):
+        """Those that --every-point has not had often enough yet."""
+        names = [*points_under_load(self.options.delivery), *points_in_snapshots(), *IN_QUIET]
+        return [name for name in names if self.points.get(name, 0) < self.options.every_point]
+
+    def chosen(self):
+        """What a round does: faults by chance, or each that is named in its turn."""
         names = [name for name in self.options.only.split(",") if name] or list(NEMESES)
+        return names if self.options.each else [self.choose(names) for _ in range(self.options.faults_a_round)]
+
+    def choose(self, names):
         if self.options.delivery != "transactional" and "endtxn-cut" in names and len(names) > 1:
-            names.remove("endtxn-cut")
-        name = self.random.choices(names, [NEMESES[n][1] for n in names])[0]
-        return name, NEMESES[name][0]
+            names = [name for name in names if name != "endtxn-cut"]
+        return self.random.choices(names, [NEMESES[n][1] for n in names])[0]
 
     def round(self, number):
         work = Work(self.next_client, self.options.seed + number)
@@ -149,11 +157,10 @@ class Laboratory:
         done = []
         with harness.Load(self.pipeline.source, work, writers=self.options.writers, pause=0.005, seed=self.random.randrange(10**6)) as load:
             load.wait_commits(20)
-            for _ in range(self.options.faults_a_round):
-                name, nemesis = self.choose()
+            for name in self.chosen():
                 done.append(name)
                 self.count(f"nemesis_{name}")
-                nemesis(self)
+                NEMESES[name][0](self)
                 self.proxy.clear()
                 load.wait_commits(20, 120)
                 begun = time.monotonic()
@@ -330,3 +337,7 @@ def rounds(lab, begun):
         counts = lab.checker.counts
         print(f"round {number}: {', '.join(done)}; {counts.events} events, {counts.lost} lost, {counts.doubled} doubled,"
               f" {counts.reordered} reordered; {(time.monotonic() - begun) / 60:.1f} min", flush=True)
+        if lab.options.every_point and not lab.points_to_hit():
+            return
+    for name in lab.points_to_hit():
+        lab.fault(f"crash point {name} was hit {int(lab.points.get(name, 0))} times, not {lab.options.every_point}")

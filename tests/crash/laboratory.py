@@ -18,7 +18,10 @@ def arguments():
     parser.add_argument("--minutes", type=float, default=5, help="how long faults go on; the last check comes on top")
     parser.add_argument("--rounds", type=int, default=0, help="end after as many rounds, if that is earlier")
     parser.add_argument("--only", default="", help="names of nemeses, with commas")
+    parser.add_argument("--each", action="store_true", help="each of them once a round, in this order, instead of some by chance")
     parser.add_argument("--points", default="", help="only these crash points, with commas")
+    parser.add_argument("--every-point", type=int, default=0, metavar="N",
+                        help="only crash points, until each was hit N times; one that was not when the minutes are over is a fault")
     parser.add_argument("--list", action="store_true", help="print the nemeses and crash points, and end")
     parser.add_argument("--delivery", default="exactly-once")
     parser.add_argument("--allow-duplicates", action="store_true",
@@ -35,9 +38,11 @@ def arguments():
 def main():
     options = arguments()
     if options.list:
-        print("nemeses:", *nemeses.NEMESES, "snapshot held-produce zombie")
+        print("nemeses:", *nemeses.NEMESES, "snapshot quiet held-produce zombie")
         print("crash points:", *nemeses.crash_points())
         return 0
+    if options.every_point:
+        options.only = options.only or "crash-point,snapshot,quiet"
     import campaign  # ends the process with 77 where there are no servers
     import trials
     nemeses.NEMESES.update(trials.TRIALS)

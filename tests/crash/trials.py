@@ -12,7 +12,7 @@ import time
 import harness
 import workload
 from campaign import Laboratory
-from nemeses import crash_points
+from nemeses import IN_QUIET, points_in_snapshots
 
 RECORDS_DIFFER = (57, 58)  # exit codes: somebody else's records stand between ours
 FENCED = 59
@@ -42,7 +42,7 @@ def trial(lab, name):
 
 def snapshot(lab):
     """A snapshot that is killed again and again, at its crash points and between rows, while rows are added."""
-    points = [name for name in crash_points() if name.startswith("snapshot-") or name == "topic-adopted"]
+    points = points_in_snapshots()
     with trial(lab, "snapshot") as inner:
         rows = inner.random.choice((5_000, 30_000))
         inner.large_transaction(rows)
@@ -58,6 +58,20 @@ def snapshot(lab):
         finally:
             stop.set()
             writer.join()
+        inner.check([])
+
+
+def quiet(lab):
+    """Nothing comes, so that the position follows the server behind WAL that is no commit; it is killed on that way."""
+    with trial(lab, "quiet") as inner:
+        inner.pipeline.restart_measured()
+        inner.large_transaction(100)
+        inner.wait_confirmed(inner.server_lsn())
+        inner.pipeline.kill()
+        for name in IN_QUIET * 2:
+            inner.crash_at(name, 1)
+        inner.pipeline.restart_measured()
+        inner.large_transaction(200)
         inner.check([])
 
 
@@ -189,4 +203,4 @@ def check_named(inner):
     inner.checker.findings = [text for text in inner.checker.findings if not text.startswith("doubled")]
 
 
-TRIALS = {"snapshot": (snapshot, 3), "held-produce": (held_produce, 1), "zombie": (zombie, 1)}
+TRIALS = {"snapshot": (snapshot, 3), "quiet": (quiet, 1), "held-produce": (held_produce, 1), "zombie": (zombie, 1)}
