@@ -15,11 +15,13 @@ class Counts:
     transactions: int = 0
     events: int = 0       # of the truth, each found in Kafka or lost
     snapshot_rows: int = 0
+    tombstones: int = 0
     raw_events: int = 0
     lost: int = 0
     doubled: int = 0
     reordered: int = 0
     invented: int = 0     # in Kafka, but never committed
+    tombstones_wrong: int = 0  # not right behind its delete, or alone
     raw_lost: int = 0
     raw_doubled: int = 0
     raw_wrong: int = 0
@@ -29,7 +31,7 @@ class Counts:
 
     def faults(self, allow_duplicates):
         names = ["lost", "reordered", "invented", "raw_lost", "raw_doubled", "raw_wrong", "acknowledged_lost", "snapshot_wrong",
-                 "mirrors_wrong"] + ([] if allow_duplicates else ["doubled"])
+                 "mirrors_wrong"] + ([] if allow_duplicates else ["doubled", "tombstones_wrong"])
         return {name: value for name in names if (value := getattr(self, name))}
 
 
@@ -139,10 +141,16 @@ class Checker:
             if name is None:
                 continue
             table = self.tables[name]
+            owed = None  # The key of a delete whose tombstone must come next.
             for message in list_:
-                if message.value() is None:
+                is_tombstone = message.value() is None
+                self.check_tombstone(f"{name}[{partition}]@{message.offset()}", message.key() if is_tombstone else None, owed)
+                owed = None
+                if is_tombstone:
                     continue
                 payload = payload_of(message.value())
+                if payload["op"] == "d":
+                    owed = message.key()
                 event = event_of(payload)
                 events[topic, partition, message.offset()] = (event[1], event[3], event[4])
                 if event[1] == "r":
@@ -150,9 +158,16 @@ class Checker:
                         snapshots.setdefault(name, collections.Counter())[event[2:]] += 1
                 else:
                     self.check_event(name, table, partition, message.offset(), event)
+            self.check_tombstone(f"{name}[{partition}] at its end", None, owed)
         self.check_snapshots(snapshots)
         self.end_round()
         return events
+
+    def check_tombstone(self, where, key, owed):
+        """Each stands right behind the delete of its key."""
+        self.counts.tombstones += key is not None
+        if key != owed:
+            self.find("tombstones_wrong", f"{where}: {key} where {owed} was due")
 
     def check_event(self, name, table, partition, offset, event):
         where = f"{name}[{partition}]@{offset} {event}"
@@ -191,11 +206,15 @@ class Checker:
             table.age()
 
     def check_raw(self, events, rows):
-        """`rows` of cdc_raw.cdc_events since the last check: (topic, partition, offset, operation, client, seq)."""
-        seen = set()
+        """`rows` of cdc_raw.cdc_events since the last check, in their order: (topic, partition, offset, operation,
+        client, seq)."""
+        seen, last = set(), {}
         for topic, partition, offset, op, client, seq in rows:
             self.counts.raw_events += 1
             at = topic, partition, offset
+            if offset < last.get(at[:2], -1):
+                self.find("raw_wrong", f"{at} stands behind offset {last[at[:2]]}")
+            last[at[:2]] = offset
             if at in seen:
                 self.find("raw_doubled", at)
             seen.add(at)
