@@ -11,7 +11,11 @@ RefuseToStart Refuse(ExitCode code, std::string message) {
   return {.code = code, .message = std::move(message)};
 }
 
-// "0/16B3748 to 0/16B4000 (2232 bytes)"
+// "0/16B3748 to 0/16B4000 (2232 bytes of WAL)": all from there on.
+std::string ToServerEnd(Lsn begin, const StartFacts& facts) {
+  return WalRange(begin, std::max(begin, facts.server_flush));
+}
+
 std::string NewSnapshotHint() {
   return "to take a new snapshot instead, start once with --set source.snapshot.mode=when_needed";
 }
@@ -158,7 +162,7 @@ StartDecision SlotWithoutPosition(const StartFacts& facts) {
             Cat("slot ", facts.slot_name, " exists and nobody has a position for it, but topic ",
                 facts.topics_with_records.front(),
                 " already holds records: a snapshot would come on top of them, and changes from ",
-                WalRange(slot.confirmed_flush, std::max(slot.confirmed_flush, facts.server_flush)),
+                ToServerEnd(slot.confirmed_flush, facts),
                 " may be among them already; if __walrelay_positions was lost, bring it back; to "
                 "stream without a snapshot, start once with --set source.snapshot.mode=no_data; ",
                 NewSnapshotHint())),
@@ -175,13 +179,12 @@ StartDecision PositionWithoutSlot(const StartFacts& facts) {
     return {TakeSnapshot{},
             Cat("slot ", facts.slot_name, " is gone; a new snapshot begins a new incarnation")};
   }
-  return {Refuse(ExitCode::kSlotMissing,
-                 Cat("slot ", facts.slot_name, " does not exist, but Kafka has its changes up to ",
-                     facts.position->end_lsn, ": changes from ",
-                     WalRange(facts.position->end_lsn,
-                           std::max(facts.position->end_lsn, facts.server_flush)),
-                     " may be lost; ", NewSnapshotHint())),
-          ""};
+  return {
+      Refuse(ExitCode::kSlotMissing,
+             Cat("slot ", facts.slot_name, " does not exist, but Kafka has its changes up to ",
+                 facts.position->end_lsn, ": changes from ",
+                 ToServerEnd(facts.position->end_lsn, facts), " may be lost; ", NewSnapshotHint())),
+      ""};
 }
 
 std::string AcceptHint() {
@@ -220,8 +223,8 @@ std::optional<RefuseToStart> UnusableTopics(const StartFacts& facts) {
                     Cat(Name(tail.partition), " begins at offset ", tail.begin,
                         ", so that its records from offset ", tail.next,
                         " on have expired, which would tell how much of the changes from ",
-                        WalRange(end_lsn, std::max(end_lsn, facts.server_flush)),
-                        " has been written; ", AcceptHint(), ": those are written again"));
+                        ToServerEnd(end_lsn, facts), " has been written; ", AcceptHint(),
+                        ": those are written again"));
     }
   }
   if (facts.position->options_hash == facts.options_hash) return std::nullopt;
@@ -232,7 +235,7 @@ std::optional<RefuseToStart> UnusableTopics(const StartFacts& facts) {
         Cat("options that shape the records have changed since the last run, which was not "
             "stopped but ended: ",
             Name(tail.partition), " holds ", tail.end - tail.next, " records, of changes from ",
-            WalRange(end_lsn, std::max(end_lsn, facts.server_flush)),
+            ToServerEnd(end_lsn, facts),
             ", that the new options would make otherwise; start with the old options, stop by "
             "SIGTERM, and start with the new ones; or ",
             AcceptHint(), ": those changes are written again"));
@@ -266,11 +269,11 @@ StartDecision Resume(const StartFacts& facts) {
       return {TakeSnapshot{.drop_slot_first = true},
               Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, ")")};
     }
-    return {Refuse(ExitCode::kSlotLost,
-                   Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, "): changes from ",
-                       WalRange(position.end_lsn, std::max(position.end_lsn, facts.server_flush)),
-                       " can no longer be read; ", NewSnapshotHint())),
-            ""};
+    return {
+        Refuse(ExitCode::kSlotLost, Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason,
+                                        "): changes from ", ToServerEnd(position.end_lsn, facts),
+                                        " can no longer be read; ", NewSnapshotHint())),
+        ""};
   }
   // One that says no more than the position changes nothing: it is ours, and we were killed before a
   // position named it, or Debezium had nothing to do.

@@ -27,7 +27,11 @@ std::string_view TrimEnd(std::string_view text) {
 bool IsNumber(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
-  const auto skips = [&](char c) { return at != end && *at == c && ++at != nullptr; };
+  const auto skips = [&](char c) {
+    const bool is_there = at != end && *at == c;
+    if (is_there) ++at;
+    return is_there;
+  };
   const auto skips_digits = [&] {
     const char* const begin = at;
     while (at != end && *at >= '0' && *at <= '9') ++at;
