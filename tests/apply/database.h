@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "base/check.h"
 #include "base/status.h"
@@ -63,6 +65,20 @@ class Database {
       }
     }
     return text;
+  }
+  // Asks until All() gives `expected`, 10 s at most.
+  bool Await(const std::string& sql, std::string_view expected) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    std::string last = All(sql);
+    while (last != expected) {
+      if (std::chrono::steady_clock::now() > limit) {
+        ADD_FAILURE() << "still \"" << last << "\"\n" << sql;
+        return false;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      last = All(sql);
+    }
+    return true;
   }
 
  private:
