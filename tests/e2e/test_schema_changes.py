@@ -3,6 +3,7 @@ import pytest
 
 import harness
 from harness import wait_until
+from test_stops import ends
 
 TABLE = """
 CREATE TABLE items (id int PRIMARY KEY, n int NOT NULL, word varchar(5), price numeric(5,2), gone text);
@@ -103,6 +104,25 @@ def test_each_sink_has_its_own_policies(pipeline):
     assert type_of(target, "items", "n") == [("text",)] and type_of(target, "items", "gone") == []
     wait_until("the lake parked", lambda: "column n is integer here and text" in pipeline.command("apply", "parked").stdout)
     assert not lake.value("SELECT to_regclass('cdc_processed.later')")
+    assert pipeline.stop()[0] == 0
+
+
+def test_the_sink_stops_where_that_is_asked_for(pipeline):
+    """Exactly at the change, at each start, until the copies are as they should be."""
+    source = pipeline.source
+    assert pipeline.stop()[0] == 0
+    pipeline.lake_options = pipeline.target_options = {"schema.column.dropped": "stop"}
+    pipeline.start()
+    source.query("BEGIN; INSERT INTO items VALUES (3, 3, 'three', 3, 'x'); ALTER TABLE items DROP COLUMN gone;"
+                 " INSERT INTO items VALUES (4, 4, 'four', 4); COMMIT")
+    assert ends(pipeline) == 62
+    assert "column gone was dropped or renamed in the source" in pipeline.log()
+    pipeline.start()
+    assert ends(pipeline) == 62
+    for _, database, mirror in pipeline.copies("items"):
+        database.query(f"ALTER TABLE {mirror} DROP COLUMN gone")
+    pipeline.start()
+    pipeline.wait_equal(["items", "other"])
     assert pipeline.stop()[0] == 0
 
 
