@@ -125,11 +125,11 @@ absl::StatusOr<LetterStore::Counts> LetterStore::Count() {
 absl::StatusOr<std::vector<StoredLetter>> LetterStore::TakeMarked(int64_t limit) {
   const std::string count = Cat(limit);
   const pg::Parameter parameters[] = {pipeline_, sink_, count};
-  ASSIGN_OR_RETURN(const pg::Result rows,
-                   connection_.Execute(Cat("SELECT ", kColumns, kBytes, kOfSink,
-                                           " AND retry_at IS NOT NULL ORDER BY source_table, "
-                                           "parked_key, id LIMIT $3::int8 FOR UPDATE"),
-                                       parameters));
+  ASSIGN_OR_RETURN(
+      const pg::Result rows,
+      connection_.Execute(Cat("SELECT ", kColumns, kBytes, kOfSink,
+                              " AND retry_at IS NOT NULL ORDER BY id LIMIT $3::int8 FOR UPDATE"),
+                          parameters));
   std::vector<StoredLetter> letters;
   for (int row = 0; row < rows.rows(); ++row) letters.push_back(ReadLetter(rows, row, true));
   return letters;
@@ -150,8 +150,12 @@ absl::Status LetterStore::Refuse(const std::vector<int64_t>& ids, std::string_vi
                                       sqlstate.empty() ? pg::Parameter() : pg::Parameter(sqlstate)};
   return connection_
       .Execute(
-          "UPDATE walrelay.dead_letters SET retry_at = NULL, reason = $2, sqlstate = $3 WHERE "
-          "id = ANY ($1::int8[])",
+          "WITH refused AS (UPDATE walrelay.dead_letters SET retry_at = NULL, reason = $2, "
+          "sqlstate = $3 WHERE id = ANY ($1::int8[]) RETURNING id, pipeline, sink, source_table, "
+          "parked_key) UPDATE walrelay.dead_letters d SET retry_at = NULL FROM (SELECT DISTINCT "
+          "pipeline, sink, source_table, parked_key FROM refused) AS r WHERE (d.pipeline, d.sink, "
+          "d.source_table, d.parked_key) = (r.pipeline, r.sink, r.source_table, r.parked_key) AND "
+          "d.retry_at IS NOT NULL AND d.id <> ALL ($1::int8[])",
           parameters)
       .status();
 }

@@ -34,6 +34,11 @@ struct StoredLetter {
   // With Read() only.
   std::optional<std::string> key = {}, value = {};
   std::string headers = {};  // [["name", "value"], …]
+
+  // That waits for it.
+  std::optional<RowId> row() const {
+    return parked_key ? std::optional(RowId{source_table, *parked_key}) : std::nullopt;
+  }
 };
 
 class LetterStore {
@@ -59,7 +64,8 @@ class LetterStore {
   // Oldest first, locked until the transaction ends.
   absl::StatusOr<std::vector<StoredLetter>> TakeMarked(int64_t limit);
   absl::Status Delete(const std::vector<int64_t>& ids);
-  // They stay, with why it did not work this time either.
+  // They stay, with why it did not work this time either. No other letter of their rows is marked
+  // any more, for those that TakeMarked() had no room for.
   absl::Status Refuse(const std::vector<int64_t>& ids, std::string_view reason,
                       std::string_view sqlstate);
   // A table was truncated: its letters no longer hold anything back, but for those of partitions

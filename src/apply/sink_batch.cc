@@ -135,8 +135,9 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
   if (!parked.empty()) {
     const RowId row = RowOf(record, envelope);
     const std::optional<RowId> former = FormerRowOf(record, envelope);
-    const bool has_parked = former && parked.Contains(*former) && *former != row;
-    if (has_parked || (!copies.although_parked && parked.Contains(row))) {
+    const bool has_parked = former && *former != row && parked.Contains(*former) &&
+                            !(copies.retried && copies.retried->contains(*former));
+    if (has_parked || (!copies.retried && parked.Contains(row))) {
       if (has_parked) parked.Park(row);
       return refuse({.reason = has_parked ? "a change of its row under the old key was not applied"
                                           : "an earlier change of its row was not applied",
@@ -144,7 +145,7 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
                      .is_follower = true});
     }
   }
-  if (copies.although_parked) {
+  if (copies.retried) {
     ASSIGN_OR_RETURN(const bool is_gone, mirror.IsGone(envelope));
     if (is_gone) return absl::OkStatus();
   }
@@ -153,10 +154,10 @@ absl::Status Sink::State::ReadRecord(Batch batch, uint32_t index, const Copies& 
     RETURN_IF_ERROR(WriteSoFar(batch, result));
   }
   absl::Status added =
-      envelope.op == 't' ? ApplyTruncate(batch, index, envelope, copies.although_parked, result)
+      envelope.op == 't' ? ApplyTruncate(batch, index, envelope, copies.retried != nullptr, result)
                          : mirror.Add(envelope, index);
   if (IsWriteFirst(added)) {
-    if (!copies.although_parked) return CutBefore(index);
+    if (!copies.retried) return CutBefore(index);
     RETURN_IF_ERROR(WriteSoFar(batch, result));
     added = mirror.Add(envelope, index);
   }

@@ -1,7 +1,7 @@
-// Dead letters that somebody marked to be tried again: row by row, each row's letters in their
-// order, as if they came from Kafka. What is applied is deleted; the row is free when nothing of it
-// is left.
-#include <algorithm>
+// Dead letters that somebody marked to be tried again, in their order, as if they came from Kafka:
+// those of a row together, with those of the rows that it was before. What is applied is deleted;
+// the row is free when nothing of it is left.
+#include <boost/pending/disjoint_sets.hpp>
 
 #include "apply/row_fault.h"
 #include "apply/sink_state.h"
@@ -45,20 +45,8 @@ absl::StatusOr<int64_t> Sink::State::Retry() {
     RETURN_IF_ERROR(prepared.Forget());
     RETURN_IF_ERROR(transaction.Begin());
     ASSIGN_OR_RETURN(const std::vector<StoredLetter> marked, letters.TakeMarked(kLettersAtOnce));
-    std::vector<std::span<const StoredLetter>> rows;
-    for (size_t begin = 0; begin < marked.size();) {
-      size_t end = begin + 1;
-      const auto is_same_row = [&](const StoredLetter& letter) {
-        return letter.parked_key && letter.parked_key == marked[begin].parked_key &&
-               letter.source_table == marked[begin].source_table;
-      };
-      while (end < marked.size() && is_same_row(marked[end])) ++end;
-      rows.push_back(std::span(marked).subspan(begin, end - begin));
-      begin = end;
-    }
-    // A row that changed its key waits for what it was, of which the letters are older.
-    std::ranges::sort(rows, {}, [](const auto& row) { return row.front().id; });
-    for (const auto& row : rows) RETURN_IF_ERROR(RetryRow(row, applied));
+    ASSIGN_OR_RETURN(const std::vector<LetterGroup> groups, GroupByRow(marked));
+    for (const LetterGroup& group : groups) RETURN_IF_ERROR(RetryGroup(group, applied));
     RETURN_IF_ERROR(transaction.Commit());
     log::Info(applied, " of ", marked.size(), " dead letters were applied");
   }
@@ -69,24 +57,53 @@ absl::StatusOr<int64_t> Sink::State::Retry() {
   return applied;
 }
 
-absl::Status Sink::State::RetryRow(std::span<const StoredLetter> row, int64_t& applied) {
+absl::StatusOr<std::vector<Sink::State::LetterGroup>> Sink::State::GroupByRow(
+    std::span<const StoredLetter> marked) {
+  boost::disjoint_sets_with_storage<> together(marked.size());
+  std::map<RowId, size_t> first_of;
+  for (size_t i = 0; i < marked.size(); ++i) {
+    if (const auto row = marked[i].row()) {
+      together.union_set(i, first_of.try_emplace(*row, i).first->second);
+    }
+  }
+  JsonReader headers;
+  for (size_t i = 0; i < marked.size(); ++i) {
+    ASSIGN_OR_RETURN(const ConsumedRecord record, RecordOf(marked[i], headers));
+    const absl::StatusOr<const Envelope*> envelope = reader.Read(record);
+    if (!envelope.ok()) continue;
+    const std::optional<RowId> former = FormerRowOf(record, **envelope);
+    const auto found = former ? first_of.find(*former) : first_of.end();
+    if (found != first_of.end()) together.union_set(i, found->second);
+  }
+  std::vector<LetterGroup> groups;
+  std::map<size_t, size_t> group_of;
+  for (size_t i = 0; i < marked.size(); ++i) {
+    const auto [of, is_new] = group_of.try_emplace(together.find_set(i), groups.size());
+    LetterGroup& group = is_new ? groups.emplace_back() : groups[of->second];
+    group.letters.push_back(&marked[i]);
+    if (auto row = marked[i].row()) group.rows.insert(*std::move(row));
+  }
+  return groups;
+}
+
+absl::Status Sink::State::RetryGroup(const LetterGroup& group, int64_t& applied) {
   std::vector<int64_t> ids;
-  for (const StoredLetter& letter : row) ids.push_back(letter.id);
+  for (const StoredLetter* letter : group.letters) ids.push_back(letter->id);
   RETURN_IF_ERROR(transaction.Savepoint());
   BatchResult result;
-  std::vector<JsonReader> readers(row.size());
+  std::vector<JsonReader> readers(ids.size());
   std::vector<ConsumedRecord> records;
-  for (size_t i = 0; i < row.size(); ++i) {
-    ASSIGN_OR_RETURN(records.emplace_back(), RecordOf(row[i], readers[i]));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    ASSIGN_OR_RETURN(records.emplace_back(), RecordOf(*group.letters[i], readers[i]));
   }
   absl::Status retried;
   for (uint32_t i = 0; i < records.size() && retried.ok(); ++i) {
-    Copies copies{.although_parked = true};
+    Copies copies{.retried = &group.rows};
     ASSIGN_OR_RETURN(const bool is_stored, HasRawEvent(records[i]));
     copies.raw = !is_stored;
     retried = ReadRecord(records, i, copies, result);
   }
-  std::string reason = row.front().reason;  // Of what still cannot be read.
+  std::string reason = group.letters.front()->reason;  // Of what still cannot be read.
   if (retried.ok() && result.dead_letters == 0) {
     retried = Write(records, Ending::kStay);
     if (retried.ok()) retried = transaction.CheckConstraints();

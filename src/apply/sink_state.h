@@ -96,7 +96,8 @@ struct Sink::State {
   struct Copies {
     bool raw = true;
     bool mirror = true;
-    bool although_parked = false;
+    // Not null: letters of these rows are tried again, although the rows are parked.
+    const std::set<RowId>* retried = nullptr;
   };
   absl::Status ReadRecord(Batch batch, uint32_t index, const Copies& copies, BatchResult& result);
   // Whether its raw event was there before us.
@@ -164,7 +165,13 @@ struct Sink::State {
   absl::StatusOr<bool> ParkTable(Batch batch, const std::string& table, std::string_view reason);
 
   absl::StatusOr<int64_t> Retry();
-  absl::Status RetryRow(std::span<const StoredLetter> row, int64_t& applied);
+  // Letters that are applied all or not at all, in their order, and the rows that they park.
+  struct LetterGroup {
+    std::vector<const StoredLetter*> letters;
+    std::set<RowId> rows;
+  };
+  absl::StatusOr<std::vector<LetterGroup>> GroupByRow(std::span<const StoredLetter> marked);
+  absl::Status RetryGroup(const LetterGroup& group, int64_t& applied);
   absl::StatusOr<bool> HasRawEvent(const ConsumedRecord& record);
 
   absl::Status ReadParked();

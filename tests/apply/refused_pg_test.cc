@@ -183,6 +183,77 @@ TEST_P(Refused, HoldBackTheLaterChangesOfARowWithoutKey) {
   EXPECT_EQ(target->All("SELECT v FROM public.k"), "") << "inserted, changed, deleted";
 }
 
+// Letters of either key wait for some of the other.
+TEST_P(Refused, ComeBackOfARowThatComesBackToItsFormerKey) {
+  Event("c", "null", Row("1", R"("one")"), "1");
+  MustApply(*sink);
+  Event("u", "null", Row("1", R"("much too long")"), "1");
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1);
+  const auto move = [&](std::string_view from, std::string_view to) {
+    records.AddHeader(Event("d", Row(from, "null"), "null", from), kNewKeyHeader,
+                      Cat("{\"id\":", to, "}"));
+    --lsn;  // Both have one.
+    records.AddHeader(Event("c", "null", Row(to, testing::kUnsentText, R"("AA==")"), to),
+                      kOldKeyHeader, Cat("{\"id\":", from, "}"));
+  };
+  move("1", "2");
+  Event("u", "null", Row("2", testing::kUnsentText, R"("MDk=")"), "2");
+  move("2", "1");
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 5);
+  const auto mark = [&](std::string_view key) {
+    return *Store().Mark(std::stoll(target->One(
+        Cat("SELECT min(id) FROM walrelay.dead_letters WHERE parked_key = '{\"id\":", key, "}'"))));
+  };
+  ASSERT_EQ(mark("1"), 3) << "without what it was meanwhile";
+  EXPECT_EQ(Retry(), 0);
+  target->All("ALTER TABLE public.t ALTER COLUMN v TYPE text");
+  ASSERT_EQ(mark("1"), 3);
+  EXPECT_EQ(Retry(), 0);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|one");
+  ASSERT_EQ(*Store().Mark(std::nullopt), 6);
+  EXPECT_EQ(Retry(), 6);
+  EXPECT_EQ(MirrorWithoutFillers(), "1|much too long|0.00");
+  EXPECT_EQ(Letters(), "");
+}
+
+TEST_P(Refused, ComeBackOfARowWithoutKeyThatBecomesWhatItWas) {
+  target->All("CREATE TABLE public.k (id int, v varchar(6), n numeric(10,2))");
+  table = "k";
+  const auto row = [](std::string_view v) { return Row("1", v); };
+  Event("c", "null", row(R"("much too long")"), "-");
+  Event("u", row(R"("much too long")"), row(R"("short")"), "-");
+  Event("u", row(R"("short")"), row(R"("much too long")"), "-");
+  EXPECT_EQ(MustApply(*sink).dead_letters, 3);
+  target->All("ALTER TABLE public.k ALTER COLUMN v TYPE text");
+  ASSERT_EQ(*Store().Mark(std::nullopt), 3);
+  EXPECT_EQ(Retry(), 3);
+  EXPECT_EQ(target->All("SELECT v FROM public.k"), "much too long");
+}
+
+// More letters of one row than are tried at once: those behind a refused one are not tried.
+TEST_P(Refused, AreTriedAllOrNone) {
+  target->All("ALTER TABLE public.t ADD CHECK (n < 5)");
+  Insert(1, R"("one")");
+  MustApply(*sink);
+  Event("u", "null", Row("1", R"("b")", R"("MDk=")"), "1");
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1);
+  for (int i = 0; i < 1500; ++i) {
+    Event("u", "null", Row("1", Cat("\"v", i, "\""), i < 1200 ? R"("MDk=")" : R"("AA==")"), "1");
+  }
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1500);
+  ASSERT_EQ(*Store().Mark(std::nullopt), 1501);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_EQ(Retry(), 0);
+    EXPECT_EQ(MirrorWithoutFillers(), "1|one|NULL");
+  }
+  target->All("ALTER TABLE public.t DROP CONSTRAINT t_n_check");
+  ASSERT_EQ(*Store().Mark(std::nullopt), 1501);
+  EXPECT_EQ(Retry(), 1000);
+  EXPECT_EQ(Retry(), 501);
+  EXPECT_EQ(MirrorWithoutFillers(), "1|v1499|0.00");
+}
+
 TEST_P(Refused, HoldNothingBackAfterATruncate) {
   Insert(1, R"("much too long")");
   MaybeMakeLarge();
