@@ -6,7 +6,10 @@ import signal
 import time
 
 import pytest
-from harness import Load, end_offsets, topics, wait_until
+from confluent_kafka import Producer
+from confluent_kafka.admin import NewTopic
+from harness import KAFKA, Load, admin_client, end_offsets, envelope, read_topics, topics, wait_until
+from test_start_table import position
 from truth import Truth, check_once_and_in_order
 
 KILLS = int(os.environ.get("WALRELAY_TEST_KILLS", "20"))
@@ -127,6 +130,62 @@ def test_killed_inside_a_large_transaction(stream):
     wait_caught_up(stream, 180)
     assert check_once_and_in_order(stream, stream.truth, after) == 400000
     assert "records that the last run had written were recognised" in stream.log()
+    assert stream.stop()[0] == 0
+
+
+def test_killed_at_a_new_topic(stream):
+    """Its records are there, and no position covers one of them: the last one says where its partitions ended before."""
+    after = start_stream(stream)
+    points = {"topic-adopted:1": None, "after-produce:1": None, "after-acknowledgement:1": True, "topic-adopted:2": None,
+              "after-acknowledgement:1500": True, "after-acknowledgement:2000": True}
+    for number, (point, leaves_records) in enumerate(points.items()):
+        stream.kill()
+        stream.start("produce", crash_at=point)
+        stream.wait_streaming()
+        names = [f"new_{number}_{which}" for which in "ab"]
+        stream.source.query("".join(f"CREATE TABLE {name} (n int PRIMARY KEY);" for name in names)
+                            + "".join(f"INSERT INTO {name} SELECT generate_series(1, 1000);" for name in names))
+        assert stream.process.wait(60) == -signal.SIGKILL, point
+        stream.process = None
+        covered = {topic: next_ for topic, next_ in position(stream)["topics"].items() if f".new_{number}_" in topic}
+        assert all(next_ == [0, 0, 0] for next_ in covered.values()), f"{point}: {covered}"
+        held = sum(end for (topic, _), end in end_offsets(topics(f"{stream.prefix}.public.new_{number}_")).items() if topic in covered)
+        assert leaves_records in (None, held > 0), f"{point}: {held} records"
+        stream.start("produce")
+        wait_caught_up(stream)
+        if leaves_records:
+            assert "records that the last run had written were recognised" in stream.log().rsplit("=== start", 1)[1]
+    assert check_once_and_in_order(stream, stream.truth, after) == 2000 * len(points)
+    assert stream.stop()[0] == 0
+
+
+def test_first_touch_of_a_topic_that_holds_records(stream):
+    """Of a former connector: a table is captured while the program streams, and its topic is there. What stands there stays, ours
+    follow, and the next start takes only those for ours."""
+    topic = stream.topic("old")
+    client = admin_client()  # It must outlive its futures.
+    client.create_topics([NewTopic(topic, 3, 1)])[topic].result()
+    former = Producer({"bootstrap.servers": KAFKA, "log_level": 2})
+    for partition in range(3):
+        for value in (b'{"payload":{"before":null,"after":{"n":1},"source":{"lsn":1,"txId":1},"op":"r"}}', b"no JSON", None)[:1 + partition]:
+            former.produce(topic, key=b'{"payload":{"n":1}}', value=value, partition=partition)
+    assert former.flush(20) == 0
+    before = end_offsets(topics(topic))
+    stream.start("produce", crash_at="after-acknowledgement:1000")
+    stream.wait_streaming()
+    after = confirmed_flush(stream)
+    stream.source.query("CREATE TABLE old (n int PRIMARY KEY); INSERT INTO old SELECT generate_series(1, 1000)")
+    assert stream.process.wait(60) == -signal.SIGKILL
+    stream.process = None
+    assert position(stream)["topics"][topic] == [before[topic, p] for p in range(3)] == [1, 2, 3]
+    stream.start("produce")
+    stream.source.query("INSERT INTO old VALUES (0)")
+    wait_caught_up(stream)
+    records = [m for messages in read_topics(topics(topic)).values() for m in messages]
+    ours = [m for m in records if m.offset() >= before[topic, m.partition()]]
+    assert len(records) - len(ours) == 6, "what was there before"
+    assert sorted(envelope(m)["after"]["n"] for m in ours) == list(range(1001)), "ours, each once"
+    assert all(envelope(m)["source"]["lsn"] > after for m in ours)
     assert stream.stop()[0] == 0
 
 
