@@ -254,6 +254,31 @@ def test_slot_ahead(stream):
     refuses(stream, 22, between(stream, position(stream)["end_lsn"], confirmed(stream)), SNAPSHOT)
 
 
+def test_slot_ahead_of_debeziums_offset(stream):
+    """Somebody else has confirmed changes, unless it was Debezium itself: the message says how to tell walrelay so."""
+    run_once(stream)
+    produce(POSITIONS, stream.slot, None)  # As if only Debezium had been there: its record stays.
+    offset = json.loads(offset_records(stream)[-1].value())
+    insert(stream, 1)
+    stream.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [stream.slot])
+    passed = stream.source.value("SELECT '0/0'::pg_lsn + %s::numeric", [max(offset.get("lsn_commit") or 0, offset["lsn_proc"])])
+    refuses(stream, 22, "ahead of Debezium's offset", between(stream, passed, confirmed(stream)), SNAPSHOT,
+            r"source\.offset\.mismatch\.strategy=trust_slot")
+
+
+def test_slot_ahead_and_trusted(stream):
+    run_once(stream)
+    insert(stream, 1)
+    stream.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [stream.slot])
+    stream.source_options["offset.mismatch.strategy"] = "trust_slot"
+    end, slot = position(stream)["end_lsn"], confirmed(stream)
+    stream.start("produce")
+    insert(stream, 2)
+    wait_until("the next row", lambda: stream.check_alive() or 2 in rows(stream))
+    assert rows(stream) == [0, 2]
+    assert re.search(f"changes {between(stream, end, slot)} are passed over", stream.log())
+
+
 def test_slot_lost(stream):
     needs_stack()
     run_once(stream)
@@ -403,6 +428,29 @@ def test_foreign_record_while_it_streams(stream):
     assert "1 records of somebody else" in last_line(stream)
     assert re.search(r"error offset 1 of partition 0 of topic \S+: a record of 1 bytes without an LSN", stream.log())
     assert run_until_it_ends(stream) == 58, "no position has passed it"
+
+
+def test_foreign_record_before_our_first_one(stream):
+    """The position says where each partition of a new topic ends; somebody else writes there before we do."""
+    stream.source_options["topic.creation.default.partitions"] = 3
+    stream.start("produce")
+    stream.wait_streaming()
+    topic = stream.topic("events")
+    insert(stream, 1)
+    wait_until("the row", lambda: rows(stream) == [1])
+    used = {p for (_, p), end in end_offsets(topics(topic)).items() if end}
+    for partition in {0, 1, 2} - used:
+        produce(topic, "k", "somebody's secret", partition)
+    for seq in range(2, 20):  # Keys of all partitions.
+        insert(stream, seq)
+    assert ends(stream) == 58
+    line = last_line(stream)
+    assert ACCEPT in line and re.search(rf"offset 0 of partition [0-2] of topic {topic} holds a record", line) and "secret" not in stream.log()
+    assert all(end == 1 for (_, p), end in end_offsets(topics(topic)).items() if p not in used), "nothing is written behind it"
+    assert run_until_it_ends(stream) == 58, "it stays so"
+    stream.pipeline_options["topic.mismatch"] = "accept"
+    stream.start("produce")
+    wait_until("the rows behind it", lambda: stream.check_alive() or len(stream.records("events")) == 21)
 
 
 # --- What may change between a crash and the next start ---
