@@ -39,6 +39,27 @@ admin::Op OpOf(char letter) {
   }
 }
 
+// Whether Kafka still has all that a sink has applied, and what comes next.
+absl::Status CheckStillThere(const std::string& sink, const TopicPartition& partition, int64_t next,
+                             int64_t begin, int64_t end) {
+  const std::string where = Cat("partition ", partition.partition, " of topic ", partition.topic);
+  if (next < begin) {
+    return absl::DataLossError(
+        Cat("records from offset ", next, " to ", begin - 1, " of ", where, " are gone, which the ",
+            sink, " had not read: retention removed them; to go on with what is left, delete the "
+            "partition's row from its walrelay.progress, and let walrelay verify --repair bring "
+            "what the mirrors lack"));
+  }
+  if (next > end) {
+    return absl::DataLossError(
+        Cat("records from offset ", end, " to ", next - 1, " of ", where, " are gone, which the ",
+            sink, " has applied: the broker has lost them or is an older copy, or the topic was "
+            "made anew; to go on behind what is left: walrelay position rewind --sink ", sink,
+            " --topic ", partition.topic, " --partition ", partition.partition, " --to ", end));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string SinkWorkerOptions::name() const {
@@ -70,12 +91,15 @@ SinkWorker::SinkWorker(SinkWorkerOptions options, const StopSignal& stop, admin:
 absl::StatusOr<std::map<TopicPartition, int64_t>> SinkWorker::StartOffsets(
     const std::set<TopicPartition>& partitions) {
   ASSIGN_OR_RETURN(const auto progress, sink_->LoadProgress(partitions));
-  ASSIGN_OR_RETURN(auto starts, topics_->BeginOffsets(std::vector<TopicPartition>(
-                                    partitions.begin(), partitions.end())));
+  const std::vector<TopicPartition> asked(partitions.begin(), partitions.end());
+  ASSIGN_OR_RETURN(auto starts, topics_->BeginOffsets(asked));
+  ASSIGN_OR_RETURN(const auto ends, topics_->EndOffsets(asked));
   for (auto& [partition, start] : starts) {
     const auto known = progress.find(partition);
-    if (known != progress.end())
-      start = known->second - 1 >= start ? known->second - 1 : known->second;
+    if (known == progress.end()) continue;
+    RETURN_IF_ERROR(CheckStillThere(options_.stage, partition, known->second, start,
+                                    ends.at(partition)));
+    start = std::max(start, known->second - 1);
   }
   RETURN_IF_ERROR(TakeOver(progress, starts));
   for (const auto& [partition, start] : starts) {

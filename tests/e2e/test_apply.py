@@ -3,6 +3,7 @@ import json
 
 import harness
 from harness import wait_until
+from test_start_table import expire
 from test_stops import ends, last_line
 
 
@@ -49,6 +50,32 @@ def test_topic_made_anew_while_it_was_away(events):
     events.start("apply")
     assert ends(events, 60) == 43
     assert "made anew" in events.log()
+
+
+def test_records_that_expired_before_they_were_read(events):
+    """Retention took what the sinks had not read yet: they stop, and say which offsets are gone."""
+    harness.needs_stack()
+    run_into_the_target(events)
+    assert events.stop()[0] == 0
+    events.start("produce")
+    events.source.query("INSERT INTO events SELECT 1, n, 'x' FROM generate_series(2, 10) n")
+    wait_until("the rows in Kafka", lambda: len(events.records("events")) == 10)
+    assert events.stop()[0] == 0
+    topic = events.topic("events")
+    expire(topic, 5, events.folder)
+    events.start("apply")
+    assert ends(events) == 43
+    assert f"records from offset 1 to 4 of partition 0 of topic {topic} are gone" in last_line(events)
+    assert events.target.query("SELECT seq FROM public.events") == [(1,)]
+    for database in (events.lake, events.target):  # As the message says.
+        database.query("DELETE FROM walrelay.progress")
+    events.start("run")
+    wait_until("what is left", lambda: events.target.value("SELECT count(*) FROM public.events") == 6)
+    wait_until("also in the lake", lambda: events.lake.value("SELECT count(*) FROM cdc_processed.events") == 6)
+    assert events.command("verify").returncode == 70
+    assert events.command("verify", "--repair", "--yes").returncode == 0
+    assert not events.differences(["events"])
+    assert events.stop()[0] == 0
 
 
 def letters(pipeline, *arguments):
