@@ -12,7 +12,9 @@ import pytest
 from confluent_kafka import Producer
 from harness import KAFKA, Load, end_offsets, needs_stack, rows_in_raw, stack, topics, wait_until
 from test_exactly_once import counter, mixed_work, start_stream, stream, wait_caught_up  # noqa: F401  pylint: disable=unused-import
-from test_start_table import ACCEPT, refuses
+from test_rewind import rewind
+from test_start_table import ACCEPT, SNAPSHOT, between, confirmed, position, refuses
+from test_stops import last_line, run_until_it_ends
 from truth import check_once_and_in_order
 
 # How long Kafka stays away; ten minutes when asked (WALRELAY_TEST_AWAY=600).
@@ -106,6 +108,50 @@ def test_broker_lost_its_tail(stream):  # noqa: F811
     stack("start", "kafka")
     wait_until("the older copy", lambda: sum(end_offsets(topics(stream.topic("events"))).values()) == sum(ends.values()) - 300)
     refuses(stream, 57, r"more records", ACCEPT)
+
+
+def test_all_of_it_is_an_older_copy(events):
+    """As restored from a backup: the slot is ahead of the position, the sinks are ahead of the topic. Each says from where to where."""
+    needs_stack()
+    events.source_options["snapshot.mode"] = "no_data"
+
+    def applied(who):
+        events.start("run")
+        events.wait_streaming()
+        events.source.query("INSERT INTO events SELECT %s, n, 'x' FROM generate_series(1, 300) n", [who])
+        events.wait_equal(["events"])
+        wait_until("the raw events", lambda: len(rows_in_raw(events)) == 300 * who)
+        assert events.stop()[0] == 0
+        stack("stop", "kafka")
+    applied(1)
+    shutil.copytree(broker() / "data", broker() / "kept")
+    stack("start", "kafka")
+    applied(2)
+    shutil.rmtree(broker() / "data")
+    shutil.move(broker() / "kept", broker() / "data")
+    stack("start", "kafka")
+    end = position(events)["end_lsn"]
+    refuses(events, 22, between(events, end, confirmed(events)), SNAPSHOT)
+    assert run_until_it_ends(events, "apply") == 43
+    topic = events.topic("events")
+    assert f"records from offset 300 to 599 of partition 0 of topic {topic} are gone" in last_line(events)
+    assert run_until_it_ends(events, "run") in (22, 43)
+
+    # Go on behind what is left, with a new snapshot.
+    at = ("--topic", topic, "--partition", "0", "--to", "300", "--yes")
+    assert rewind(events, "--sink", "target", *at)[0] == 0
+    code, said = rewind(events, "--sink", "lake", *at)
+    assert code == 43 and "events of 300 records from there on, which Kafka has lost" in said
+    events.lake.query("DELETE FROM cdc_raw.cdc_events WHERE kafka_offset >= 300")
+    assert rewind(events, "--sink", "lake", *at)[0] == 0
+    events.drop_slot()
+    events.source_options["snapshot.mode"] = "when_needed"
+    events.start("run")
+    events.wait_streaming()
+    events.source.query("INSERT INTO events VALUES (3, 1, 'x')")
+    events.wait_equal(["events"])
+    wait_until("the raw events", lambda: events.lake.value("SELECT count(*) FROM cdc_raw.cdc_events") == 300 + 601)
+    assert events.stop()[0] == 0
 
 
 def test_a_transaction_that_nobody_ends(events):

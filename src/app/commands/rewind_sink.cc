@@ -20,6 +20,7 @@ absl::Status Usage(std::string_view message) { return ExitError(ExitCode::kUsage
 struct Move {
   int64_t now = 0;
   int64_t back_to = 0;
+  int64_t end = 0;  // Of the partition in Kafka.
 };
 using Moves = std::map<TopicPartition, Move>;
 
@@ -46,6 +47,7 @@ absl::StatusOr<int64_t> ParseTime(const std::string& text, pg::Connection& conne
 // What Kafka can give, and what is asked for.
 struct Goals {
   Offsets oldest;
+  Offsets ends;
   Offsets wanted;
 };
 
@@ -60,6 +62,7 @@ absl::StatusOr<Goals> AskKafka(const Config& config, const RewindSinkArguments& 
   }
   ASSIGN_OR_RETURN(const auto topics, kafka::Topics::Open(config.kafka));
   ASSIGN_OR_RETURN(goals.oldest, topics->BeginOffsets(partitions));
+  ASSIGN_OR_RETURN(goals.ends, topics->EndOffsets(partitions));
   if (time_ms) {
     ASSIGN_OR_RETURN(goals.wanted, topics->OffsetsAt(partitions, *time_ms));
   } else {
@@ -108,9 +111,29 @@ absl::StatusOr<Moves> FindMoves(const Config& config, const RewindSinkArguments&
           Cat(arguments.sink, " is at offset ", now, ", and is only ever set back: records that "
               "it passed over would be missing"));
     }
-    if (wanted < now) moves[partition] = {.now = now, .back_to = wanted};
+    if (wanted < now)
+      moves[partition] = {.now = now, .back_to = wanted, .end = goals->ends.at(partition)};
   }
   return moves;
+}
+
+// Raw events of records that Kafka has lost would be taken for those that come at their offsets.
+absl::Status CheckStored(const Moves& moves, apply::Takeover& takeover) {
+  Offsets ends;
+  for (const auto& [partition, move] : moves) {
+    if (move.now > move.end) ends[partition] = move.end;
+  }
+  ASSIGN_OR_RETURN(const auto beyond, takeover.CountStored(ends));
+  for (const apply::TakenPartition& one : beyond) {
+    if (one.stored == 0) continue;
+    return ExitError(
+        ExitCode::kRecordsGone,
+        Cat("topic ", one.partition.topic, " partition ", one.partition.partition,
+            " ends at offset ", one.from, ", but cdc_raw.cdc_events has events of ", one.stored,
+            " records from there on, which Kafka has lost; others will come under these offsets: "
+            "move those rows elsewhere, or delete them, first"));
+  }
+  return absl::OkStatus();
 }
 
 // Says what it means, and asks.
@@ -164,6 +187,7 @@ absl::Status Rewind(const Config& config, Console& console, const RewindSinkArgu
   apply::Takeover takeover(connection, config.pipeline.name,
                            arguments.sink == "lake" ? apply::SinkKind::kLake
                                                     : apply::SinkKind::kTarget);
+  RETURN_IF_ERROR(CheckStored(moves, takeover));
   ASSIGN_OR_RETURN(const auto plan, takeover.CountStored(starts));
   ASSIGN_OR_RETURN(const bool proceed, MayMove(arguments, moves, plan, console));
   if (!proceed) return absl::OkStatus();
