@@ -266,12 +266,7 @@ absl::StatusOr<std::optional<ConnectFacts>> CaptureSession::ReadConnectFacts() {
   if (!offset.ok())
     return Annotate(offset.status(), Cat("record at offset ", record->offset, " of ",
                                          shared_.settings.offset_topic));
-  const bool in_snapshot = offset->snapshot != envelope::OffsetSnapshot::kNone &&
-                           !offset->last_snapshot_record.value_or(false);
-  return ConnectFacts{.offset = record->offset,
-                      .snapshot_unfinished = in_snapshot,
-                      .resume = offset->lsn_proc.value_or(offset->lsn.value_or(kNoLsn)),
-                      .last_commit = offset->lsn_commit.value_or(kNoLsn)};
+  return MakeConnectFacts(*offset, record->offset);
 }
 
 absl::StatusOr<std::vector<std::string>> CaptureSession::TopicsWithRecords(

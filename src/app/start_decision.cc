@@ -113,7 +113,7 @@ StartDecision Fresh(const StartFacts& facts) {
 StartDecision TakeOver(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
   const ConnectFacts& debezium = *facts.connect;
-  const Lsn passed = std::max(debezium.last_commit, debezium.resume);
+  const Lsn passed = debezium.passed();
   if (slot.confirmed_flush > passed && !facts.trust_slot) {
     return {Refuse(ExitCode::kSlotAhead,
                    Cat("slot ", facts.slot_name, " is ahead of Debezium's offset: changes from ",
@@ -275,14 +275,7 @@ StartDecision Resume(const StartFacts& facts) {
                                         " can no longer be read; ", NewSnapshotHint())),
         ""};
   }
-  // One that says no more than the position changes nothing: it is ours, and we were killed before a
-  // position named it, or Debezium had nothing to do.
-  const auto says_more = [&](const ConnectFacts& connect) {
-    return connect.snapshot_unfinished ||
-           std::max(connect.last_commit, connect.resume) > position.end_lsn;
-  };
-  if (facts.connect && position.connect_offset &&
-      facts.connect->offset > *position.connect_offset && says_more(*facts.connect)) {
+  if (facts.connect && HasRunSince(*facts.connect, position)) {
     if (!facts.connect->snapshot_unfinished) return TakeOver(facts);
     return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
             "Debezium has run since, and did not finish a snapshot: it starts over"};
@@ -309,6 +302,19 @@ StartDecision Resume(const StartFacts& facts) {
 }
 
 }  // namespace
+
+ConnectFacts MakeConnectFacts(const envelope::ConnectOffset& value, int64_t record) {
+  return {.offset = record,
+          .snapshot_unfinished = value.snapshot != envelope::OffsetSnapshot::kNone &&
+                                 !value.last_snapshot_record.value_or(false),
+          .resume = value.lsn_proc.value_or(value.lsn.value_or(kNoLsn)),
+          .last_commit = value.lsn_commit.value_or(kNoLsn)};
+}
+
+bool HasRunSince(const ConnectFacts& connect, const PositionRecord& position) {
+  return position.connect_offset && connect.offset > *position.connect_offset &&
+         (connect.snapshot_unfinished || connect.passed() > position.end_lsn);
+}
 
 StartDecision DecideStart(const StartFacts& facts) {
   if (facts.slot) {

@@ -7,6 +7,7 @@
 // OPTIONS.md §2.1, §3.5.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <variant>
@@ -17,6 +18,7 @@
 #include "change/lsn.h"
 #include "change/position.h"
 #include "change/record.h"
+#include "envelope/connect_offset.h"
 
 namespace walrelay::app {
 
@@ -43,7 +45,15 @@ struct ConnectFacts {
   bool snapshot_unfinished = false;
   Lsn resume{};       // lsn_proc, else lsn.
   Lsn last_commit{};  // lsn_commit; kNoLsn: no commit was passed yet.
+
+  Lsn passed() const { return std::max(last_commit, resume); }
 };
+// `record` is where the record with this value stands in its topic.
+ConnectFacts MakeConnectFacts(const envelope::ConnectOffset& value, int64_t record);
+// Whether Debezium has run since the position: the record is behind the one that the position
+// names, and says more. One that does not changes nothing: it is ours, and we were killed before a
+// position named it, or Debezium had nothing to do.
+bool HasRunSince(const ConnectFacts& connect, const PositionRecord& position);
 
 // What a partition that the position knows holds now. Offsets next ≤ offset < end: its tail.
 struct TailFacts {

@@ -1,7 +1,8 @@
 // Dead letters that somebody marked to be tried again, in their order, as if they came from Kafka:
 // those of a row together, with those of the rows that it was before. What is applied is deleted;
 // the row is free when nothing of it is left.
-#include <boost/pending/disjoint_sets.hpp>
+#include <algorithm>
+#include <numeric>
 
 #include "apply/row_fault.h"
 #include "apply/sink_state.h"
@@ -45,8 +46,8 @@ absl::StatusOr<int64_t> Sink::State::Retry() {
     RETURN_IF_ERROR(prepared.Forget());
     RETURN_IF_ERROR(transaction.Begin());
     ASSIGN_OR_RETURN(const std::vector<StoredLetter> marked, letters.TakeMarked(kLettersAtOnce));
-    ASSIGN_OR_RETURN(const std::vector<LetterGroup> groups, GroupByRow(marked));
-    for (const LetterGroup& group : groups) RETURN_IF_ERROR(RetryGroup(group, applied));
+    ASSIGN_OR_RETURN(const auto groups, GroupByRow(marked));
+    for (const auto& [first, group] : groups) RETURN_IF_ERROR(RetryGroup(group, applied));
     RETURN_IF_ERROR(transaction.Commit());
     log::Info(applied, " of ", marked.size(), " dead letters were applied");
   }
@@ -57,14 +58,18 @@ absl::StatusOr<int64_t> Sink::State::Retry() {
   return applied;
 }
 
-absl::StatusOr<std::vector<Sink::State::LetterGroup>> Sink::State::GroupByRow(
+absl::StatusOr<std::map<size_t, Sink::State::LetterGroup>> Sink::State::GroupByRow(
     std::span<const StoredLetter> marked) {
-  boost::disjoint_sets_with_storage<> together(marked.size());
-  std::map<RowId, size_t> first_of;
+  // Of each letter the first one of its group. There are few enough to rename them.
+  std::vector<size_t> first(marked.size());
+  std::iota(first.begin(), first.end(), size_t{0});
+  const auto join = [&](size_t a, size_t b) {
+    const auto [to, from] = std::minmax({first[a], first[b]});
+    if (to != from) std::ranges::replace(first, from, to);
+  };
+  std::map<RowId, size_t> letter_of;
   for (size_t i = 0; i < marked.size(); ++i) {
-    if (const auto row = marked[i].row()) {
-      together.union_set(i, first_of.try_emplace(*row, i).first->second);
-    }
+    if (const auto row = marked[i].row()) join(i, letter_of.try_emplace(*row, i).first->second);
   }
   JsonReader headers;
   for (size_t i = 0; i < marked.size(); ++i) {
@@ -72,14 +77,12 @@ absl::StatusOr<std::vector<Sink::State::LetterGroup>> Sink::State::GroupByRow(
     const absl::StatusOr<const Envelope*> envelope = reader.Read(record);
     if (!envelope.ok()) continue;
     const std::optional<RowId> former = FormerRowOf(record, **envelope);
-    const auto found = former ? first_of.find(*former) : first_of.end();
-    if (found != first_of.end()) together.union_set(i, found->second);
+    const auto found = former ? letter_of.find(*former) : letter_of.end();
+    if (found != letter_of.end()) join(i, found->second);
   }
-  std::vector<LetterGroup> groups;
-  std::map<size_t, size_t> group_of;
+  std::map<size_t, LetterGroup> groups;
   for (size_t i = 0; i < marked.size(); ++i) {
-    const auto [of, is_new] = group_of.try_emplace(together.find_set(i), groups.size());
-    LetterGroup& group = is_new ? groups.emplace_back() : groups[of->second];
+    LetterGroup& group = groups[first[i]];
     group.letters.push_back(&marked[i]);
     if (auto row = marked[i].row()) group.rows.insert(*std::move(row));
   }

@@ -170,7 +170,8 @@ struct Sink::State {
     std::vector<const StoredLetter*> letters;
     std::set<RowId> rows;
   };
-  absl::StatusOr<std::vector<LetterGroup>> GroupByRow(std::span<const StoredLetter> marked);
+  // By the place of their first letter.
+  absl::StatusOr<std::map<size_t, LetterGroup>> GroupByRow(std::span<const StoredLetter> marked);
   absl::Status RetryGroup(const LetterGroup& group, int64_t& applied);
   absl::StatusOr<bool> HasRawEvent(const ConsumedRecord& record);
 

@@ -194,6 +194,8 @@ TEST_F(PositionKafkaTest, RefusesAnOffsetThatOurPositionHasPassed) {
   const Outcome behind = import(Lsn{0x16B3748});
   EXPECT_EQ(behind.code, ExitCode::kPositionMismatch);
   EXPECT_THAT(behind.err, AllOf(HasSubstr("which is 0/16B3748"), HasSubstr("rewind")));
+  WriteFile(path, R"({"lsn":1,"snapshot":true})");
+  EXPECT_THAT(Run("import", {path, "--dry-run"}).err, HasSubstr("takes anew"));
   const Outcome ahead = import(Lsn{0x16B3749});
   EXPECT_EQ(ahead.code, ExitCode::kOk) << ahead.err;
 }

@@ -10,6 +10,7 @@
 #include "app/kafka_link.h"
 #include "app/option_table.h"
 #include "app/stage_options.h"
+#include "app/start_decision.h"
 #include "base/json.h"
 #include "envelope/connect_offset.h"
 #include "envelope/offset_file.h"
@@ -97,29 +98,26 @@ absl::StatusOr<std::unique_ptr<KafkaLink>> OpenOffsetLink(const Config& config,
   return OpenPositionLink(config, memory, counters);
 }
 
-// The next start must listen to the offset (start_decision.h): else nothing is written.
-absl::Status CheckImport(KafkaLink& link, const std::string& slot,
+// The next start must listen to the offset: else nothing is written.
+absl::Status CheckImport(const std::optional<PositionRecord>& position, const std::string& slot,
                          const envelope::ConnectOffset& offset) {
-  const auto stored = link.ReadPosition();
-  if (!stored.ok()) return KafkaError(stored.status());
-  if (!*stored) return absl::OkStatus();
-  const PositionRecord& position = **stored;
+  if (!position) return absl::OkStatus();
   const auto refuse = [&](std::string why) {
     return ExitError(ExitCode::kPositionMismatch,
                      Cat("walrelay itself has a position for slot ", slot, ", ", why));
   };
-  if (position.phase != PositionPhase::kStreaming) {
+  if (position->phase != PositionPhase::kStreaming) {
     return refuse("of a snapshot that is not finished, which the next start takes again");
   }
-  if (!position.connect_offset) {
+  if (!position->connect_offset) {
     return refuse("which no Debezium has gone on from: the next start would go on from there");
   }
-  const Lsn passed = std::max(offset.lsn_commit.value_or(kNoLsn),
-                              offset.lsn_proc.value_or(offset.lsn.value_or(kNoLsn)));
-  if (passed > position.end_lsn) return absl::OkStatus();
-  return refuse(Cat("which is ", position.end_lsn, " and not behind the offset's ", passed,
-                    ": the next start would go on from there; to go back, see walrelay position "
-                    "rewind --help"));
+  const ConnectFacts written = MakeConnectFacts(offset, *position->connect_offset + 1);
+  if (HasRunSince(written, *position)) return absl::OkStatus();
+  return refuse(Cat("which is ", position->end_lsn, " and not behind the offset's ",
+                    written.passed(),
+                    ": the next start would go on from there; to go back, see "
+                    "walrelay position rewind --help"));
 }
 
 }  // namespace
@@ -197,15 +195,19 @@ absl::Status ImportPositionCommand(const Config& config, Console& console, const
   admin::CaptureCounters counters;
   PositionMemory memory;
   ASSIGN_OR_RETURN(const auto link, OpenOffsetLink(config, memory, counters));
-  RETURN_IF_ERROR(
-      CheckImport(*link, OptionReader(Section::kSource, config.source).Text("slot.name"), *offset));
+  const auto position = link->ReadPosition();
+  if (!position.ok()) return KafkaError(position.status());
+  RETURN_IF_ERROR(CheckImport(
+      *position, OptionReader(Section::kSource, config.source).Text("slot.name"), *offset));
+  const bool is_in_snapshot = MakeConnectFacts(*offset, 0).snapshot_unfinished;
   ASSIGN_OR_RETURN(
       const bool proceed,
-      MayProceed(
-          console, consent,
-          Cat("Writes to topic ", config.pipeline.offset_storage_topic, " that ", OffsetKey(config),
-              " has come to lsn_commit ", LsnText(offset->lsn_commit), ", lsn_proc ",
-              LsnText(offset->lsn_proc), ". The next start goes on from there.")));
+      MayProceed(console, consent,
+                 Cat("Writes to topic ", config.pipeline.offset_storage_topic, " that ",
+                     OffsetKey(config), " has come to lsn_commit ", LsnText(offset->lsn_commit),
+                     ", lsn_proc ", LsnText(offset->lsn_proc),
+                     is_in_snapshot ? ", inside a snapshot, which the next start takes anew."
+                                    : ". The next start goes on from there.")));
   if (!proceed) return absl::OkStatus();
   if (auto status = link->WriteConnectRecordNow(*value); !status.ok())
     return KafkaError(std::move(status));
