@@ -59,6 +59,53 @@ def test_equal_under_load(shop):
     assert shop.stop()[0] == 0
 
 
+NOTES = """
+CREATE TABLE notes (id int PRIMARY KEY, n int NOT NULL, body text);
+ALTER TABLE notes ALTER COLUMN body SET STORAGE EXTERNAL;
+INSERT INTO notes SELECT n, 0, CASE WHEN n % 10 = 0 THEN repeat(md5(n::text), 90) END FROM generate_series(0, 3999) n"""
+
+
+def write_note(connection, writer):
+    """Inserts, deletes, updates that do not send the body again, and keys that change; of rows 1 to 3999 and beyond."""
+    note = writer.random.randrange(1, 4000)
+    sql = writer.random.choice((
+        "UPDATE notes SET n = n + 1 WHERE id = %(note)s", "UPDATE notes SET n = n + 1 WHERE id BETWEEN %(note)s AND %(note)s + 20",
+        "DELETE FROM notes WHERE id = %(note)s", "INSERT INTO notes VALUES (%(note)s, 1, repeat('x', 3000)) ON CONFLICT DO NOTHING",
+        "UPDATE notes SET id = id + 10000 WHERE id = %(note)s AND NOT EXISTS (SELECT 1 FROM notes WHERE id = %(note)s + 10000)"))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"note": note})
+
+
+def test_equal_while_writes_go_on(events):
+    """Through the whole of each verify: equal with exit code 0, and a row that lacks a value is all that is listed."""
+    events.source.query(NOTES)
+    events.start()
+    events.wait_streaming()
+    events.wait_equal(["notes"])
+    looked_at_again = 0
+    with Load(events.source, write_note, writers=2, pause=0.01) as load:
+        load.wait_commits(50)
+        for _ in range(4):
+            begun = load.commits()
+            code, copies = verify(events, "--table", "public.notes", "--chunk-rows", "200")
+            assert code == EQUAL and set(copies) == {("lake", "public.notes"), ("target", "public.notes")}, copies
+            assert all(copy["verdict"] == "equal" for copy in copies.values()), copies
+            assert load.commits() - begun >= 10, "nothing was written meanwhile"
+            looked_at_again += sum(copy["chunks_looked_at_again"] for copy in copies.values())
+        assert looked_at_again > 0, "no comparison met a change on its way"
+
+        events.target.query("DELETE FROM public.notes WHERE id = 0")  # so that nobody there knows what is not sent again
+        events.source.query("UPDATE notes SET n = 7 WHERE id = 0")
+        wait_until("the update", lambda: events.target.query("SELECT 1 FROM public.notes WHERE id = 0"))
+        code, copies = verify(events, "--table", "public.notes", "--chunk-rows", "200")
+        assert code == DIFFERENT and faults(copies["target", "public.notes"]) == {("id=0", "different"): ["body"]}, copies
+        assert copies["target", "public.notes"]["incomplete"] == ['{"id": "0"}: incomplete, never sent: body']
+        assert copies["lake", "public.notes"]["verdict"] == "equal", copies
+    assert verify(events, "--repair", "--yes")[0] == EQUAL
+    events.wait_equal(["notes"])
+    assert events.stop()[0] == 0
+
+
 def spoil(events):
     """A row missing, one too many, one changed, in the target."""
     events.target.query("DELETE FROM public.events WHERE seq = 10")

@@ -113,6 +113,8 @@ void VerifyReport::PrintJson() const {
     json.Key("sink").String(result.sink);
     json.Key("table").String(result.table);
     json.Key("source_rows").Int(found.source_rows);
+    json.Key("chunks").Int(found.chunks);
+    json.Key("chunks_looked_at_again").Int(found.chunks_looked_at_again);
     json.Key("verdict").String(result.Verdict());
     json.Key("equal").Bool(!result.differs() && found.not_compared.empty() && found.unsettled == 0);
     json.Key("unsettled").Int(found.unsettled);
