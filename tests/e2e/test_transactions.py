@@ -8,15 +8,27 @@ from truth import check_once_and_in_order
 ROWS = 400_000
 
 
+def let_it_spill(pipeline):
+    """From its next connection on the walsender holds 64 kB of transactions in memory; the database ends with the test."""
+    pipeline.source.query(f'ALTER DATABASE "{pipeline.source.name}" SET logical_decoding_work_mem = \'64kB\'')
+
+
+def spilled(pipeline):
+    """How many transactions the server has put on its disk for the slot."""
+    return pipeline.source.value("SELECT spill_txns FROM pg_stat_replication_slots WHERE slot_name = %s", [pipeline.slot])
+
+
 def test_memory_does_not_follow_the_transaction(stream):  # noqa: F811
     """The server spills to its disk; we hold neither the transaction nor what Kafka has not taken yet."""
     stream.source_options["topic.creation.default.partitions"] = 1
+    let_it_spill(stream)
     after = start_stream(stream)
     stream.source.query("INSERT INTO events VALUES (0, 0, 'x')")
     wait_caught_up(stream)
     before = stream.resident_kb()
-    stream.source.query(f"SET logical_decoding_work_mem = '64kB'; INSERT INTO events SELECT 1, n, repeat('x', 200) FROM generate_series(1, {ROWS}) n")
+    stream.source.query(f"INSERT INTO events SELECT 1, n, repeat('x', 200) FROM generate_series(1, {ROWS}) n")
     wait_caught_up(stream, 180)
+    assert spilled(stream) == 1
     assert check_once_and_in_order(stream, stream.truth, after) == ROWS + 1
     queue = 64 * 1024  # kB: the producer's default
     assert stream.resident_kb(peak=True) < before + 2 * queue
@@ -25,6 +37,7 @@ def test_memory_does_not_follow_the_transaction(stream):  # noqa: F811
 
 def test_ten_thousand_savepoints(stream):  # noqa: F811
     """Half of them rolled back, and transactions that are rolled back as a whole: nothing of those is seen."""
+    let_it_spill(stream)
     after = start_stream(stream)
     connection = stream.source.connect()
     connection.autocommit = False
@@ -44,6 +57,7 @@ def test_ten_thousand_savepoints(stream):  # noqa: F811
     connection.close()
     wait_caught_up(stream, 120)
     assert check_once_and_in_order(stream, stream.truth, after) == 5001
+    assert spilled(stream) > 0
     assert stream.stop()[0] == 0
 
 
