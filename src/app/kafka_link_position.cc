@@ -55,6 +55,7 @@ absl::Status KafkaLink::Fence() {
   ++taken.generation;
   taken.claimed = false;
   taken.writer = options_.run_id;
+  taken.transactional = true;  // For the next start, should this one leave a transaction open.
   const std::string value = kafka::EncodePosition(taken);
   Record record;
   record.topic = kafka::kPositionsTopic;

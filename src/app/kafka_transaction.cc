@@ -66,6 +66,7 @@ absl::Status KafkaTransaction::WriteAlone(const Record& record, std::chrono::mil
   RETURN_IF_ERROR(producer_.transactions()->Begin());
   RETURN_IF_ERROR(producer_.Produce(record, 0, 0));
   RETURN_IF_ERROR(producer_.Flush(deadline, [](const kafka::Delivery&) {}));
+  CrashPoint("before-kafka-commit");
   producer_.transactions()->StartCommit();
   for (;;) {
     if (const auto outcome = producer_.transactions()->TakeOutcome()) return *outcome;
