@@ -44,7 +44,7 @@ constexpr std::array kTable = {
     ExitCodeText{ExitCode::kRecordTooLarge, "record-too-large",
                  "a record is larger than Kafka takes"},
     ExitCodeText{ExitCode::kRecordsGone, "records-gone",
-                 "Kafka removed records that a sink has not read"},
+                 "Kafka has lost or removed records: those that a sink has applied, or has not read"},
     ExitCodeText{ExitCode::kDataLoss, "data-loss", "the stream cannot be decoded or has a gap"},
     ExitCodeText{ExitCode::kPositionMismatch, "position-mismatch",
                  "the stored position contradicts the slot, the topics or the server"},

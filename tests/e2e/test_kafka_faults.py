@@ -141,7 +141,7 @@ def test_all_of_it_is_an_older_copy(events):
     at = ("--topic", topic, "--partition", "0", "--to", "300", "--yes")
     assert rewind(events, "--sink", "target", *at)[0] == 0
     code, said = rewind(events, "--sink", "lake", *at)
-    assert code == 43 and "events of 300 records from there on, which Kafka has lost" in said
+    assert code == 43 and f"events of 300 records of topic {topic} partition 0 from offset 300 on that Kafka has lost" in said
     events.lake.query("DELETE FROM cdc_raw.cdc_events WHERE kafka_offset >= 300")
     assert rewind(events, "--sink", "lake", *at)[0] == 0
     events.drop_slot()

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from harness import Database, needs_stack, wait_until
+from harness import Database, delete_topics, needs_stack, topics, wait_until
 from test_start_table import expire, insert, position, rows, run_once
 
 
@@ -99,6 +99,27 @@ def test_sink_that_runs_or_whose_records_are_gone(applied):
     assert code == 43 and "begins at offset 5" in said
     assert rewind(applied, "--sink", "target", "--to", "earliest", "--yes")[0] == 0
     assert progress(applied, "target") == 5
+
+
+def test_lake_of_a_topic_that_was_made_anew(applied):
+    """The raw events of the former topic must not stand for records that have their offsets now."""
+    applied.pipeline_options["topic.mismatch"] = "accept"
+    topic = applied.topic("events")
+    delete_topics([topic])
+    wait_until("the topic gone", lambda: not topics(topic))
+    applied.start("produce")
+    applied.source.query("INSERT INTO events SELECT 2, n, 'x' FROM generate_series(1, 20) n")
+    wait_until("the rows in Kafka", lambda: applied.check_alive() or len(rows(applied)) == 20)
+    assert applied.stop()[0] == 0
+    assert rewind(applied, "--sink", "target", "--to", "earliest", "--yes")[0] == 0
+    code, said = rewind(applied, "--sink", "lake", "--to", "earliest", "--yes")
+    assert code == 43 and "made anew" in said and progress(applied, "lake") == 17
+    applied.lake.query("DELETE FROM cdc_raw.cdc_events")
+    assert rewind(applied, "--sink", "lake", "--to", "earliest", "--yes")[0] == 0
+    applied.start("run")
+    applied.wait_equal(["events"])
+    wait_until("each raw event", lambda: raw_events(applied) == 20)
+    assert applied.stop()[0] == 0
 
 
 # --- The capture ---

@@ -6,7 +6,9 @@
 #include "app/exit_code.h"
 #include "app/takeover.h"
 #include "apply/progress.h"
+#include "apply/sink.h"
 #include "apply/takeover.h"
+#include "kafka/log_reader.h"
 #include "kafka/topics.h"
 
 namespace walrelay::app {
@@ -20,9 +22,11 @@ absl::Status Usage(std::string_view message) { return ExitError(ExitCode::kUsage
 struct Move {
   int64_t now = 0;
   int64_t back_to = 0;
-  int64_t end = 0;  // Of the partition in Kafka.
+  int64_t oldest = 0;  // What Kafka has of the partition.
+  int64_t end = 0;
 };
 using Moves = std::map<TopicPartition, Move>;
+using Progress = std::map<TopicPartition, apply::PartitionProgress>;
 
 std::optional<int64_t> ParseOffset(const std::string& text) {
   int64_t offset = 0;
@@ -111,27 +115,58 @@ absl::StatusOr<Moves> FindMoves(const Config& config, const RewindSinkArguments&
           Cat(arguments.sink, " is at offset ", now, ", and is only ever set back: records that "
               "it passed over would be missing"));
     }
-    if (wanted < now)
-      moves[partition] = {.now = now, .back_to = wanted, .end = goals->ends.at(partition)};
+    if (wanted < now) {
+      moves[partition] = {.now = now,
+                          .back_to = wanted,
+                          .oldest = goals->oldest.at(partition),
+                          .end = goals->ends.at(partition)};
+    }
   }
   return moves;
 }
 
-// Raw events of records that Kafka has lost would be taken for those that come at their offsets.
-absl::Status CheckStored(const Moves& moves, apply::Takeover& takeover) {
-  Offsets ends;
+// Whether another record stands where the sink has applied its last one: the topic was made anew.
+// One that is gone tells nothing.
+absl::StatusOr<bool> IsAnotherRecord(kafka::LogReader& reader, const TopicPartition& partition,
+                                     const apply::PartitionProgress& progress) {
+  bool is_another = false;
+  const int64_t last = progress.next_offset - 1;
+  const absl::Status read = reader.Read(
+      {{partition, {.first = last, .end = last + 1}}}, [&](const ConsumedRecord& record) {
+        is_another = !progress.fingerprint.empty() &&
+                     apply::RecordFingerprint(record) != progress.fingerprint;
+        return absl::OkStatus();
+      });
+  if (absl::IsUnavailable(read)) return WithExitCode(read, ExitCode::kKafkaUnreachable);
+  RETURN_IF_ERROR(read);
+  return is_another;
+}
+
+// Raw events of records that Kafka does not have any more would be taken for those that come at
+// their offsets, which would then be left out.
+absl::Status CheckStored(const Config& config, const Progress& progress, const Moves& moves,
+                         apply::Takeover& takeover) {
+  ASSIGN_OR_RETURN(const auto reader, kafka::LogReader::Open(config.kafka));
+  Offsets foreign;
   for (const auto& [partition, move] : moves) {
-    if (move.now > move.end) ends[partition] = move.end;
+    if (move.now > move.end) {
+      foreign[partition] = move.end;
+    } else if (move.now > move.oldest) {
+      ASSIGN_OR_RETURN(const bool made_anew,
+                       IsAnotherRecord(*reader, partition, progress.at(partition)));
+      if (made_anew) foreign[partition] = move.back_to;
+    }
   }
-  ASSIGN_OR_RETURN(const auto beyond, takeover.CountStored(ends));
-  for (const apply::TakenPartition& one : beyond) {
+  ASSIGN_OR_RETURN(const auto stored, takeover.CountStored(foreign));
+  for (const apply::TakenPartition& one : stored) {
     if (one.stored == 0) continue;
     return ExitError(
         ExitCode::kRecordsGone,
-        Cat("topic ", one.partition.topic, " partition ", one.partition.partition,
-            " ends at offset ", one.from, ", but cdc_raw.cdc_events has events of ", one.stored,
-            " records from there on, which Kafka has lost; others will come under these offsets: "
-            "move those rows elsewhere, or delete them, first"));
+        Cat("cdc_raw.cdc_events has events of ", one.stored, " records of topic ",
+            one.partition.topic, " partition ", one.partition.partition, " from offset ", one.from,
+            " on that Kafka has lost, or that were in a topic before this one was made anew: they "
+            "would stand for others at these offsets; move those rows elsewhere, or delete them, "
+            "first"));
   }
   return absl::OkStatus();
 }
@@ -187,7 +222,7 @@ absl::Status Rewind(const Config& config, Console& console, const RewindSinkArgu
   apply::Takeover takeover(connection, config.pipeline.name,
                            arguments.sink == "lake" ? apply::SinkKind::kLake
                                                     : apply::SinkKind::kTarget);
-  RETURN_IF_ERROR(CheckStored(moves, takeover));
+  if (arguments.sink == "lake") RETURN_IF_ERROR(CheckStored(config, loaded, moves, takeover));
   ASSIGN_OR_RETURN(const auto plan, takeover.CountStored(starts));
   ASSIGN_OR_RETURN(const bool proceed, MayMove(arguments, moves, plan, console));
   if (!proceed) return absl::OkStatus();
