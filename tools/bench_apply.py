@@ -177,20 +177,33 @@ def subscription(pipe, slot):
 @contextlib.contextmanager
 def consumer(pipe, mode):
     """The same for one in Python; its tables stand before it starts."""
+    python = [sys.executable, "-B", HERE / "bench_consumer.py", mode]
+    arguments = [harness.KAFKA, f"{pipe.name}_{mode}", pipe.topic("load"), pipe.lake.dsn, pipe.target.dsn]
     pipe.lake.run_file(ROOT / "sql" / "lake.sql")
     for _, database, mirror in pipe.copies("load"):
         operation, timestamp, synced = META[mirror.split(".")[0]]
         database.query(pipe.source_table.replace("TABLE load", f"TABLE {mirror}"))
         database.query(f"ALTER TABLE {mirror} ADD {operation} text, ADD {timestamp} timestamptz, ADD {synced} timestamptz")
+    with beside(*python, *arguments) as (start, alive):
+        yield start, alive
+
+
+def sinks_alone(pipe):
+    """The same for `walrelay apply` beside a process that produces."""
+    return beside(harness.BINARY, "apply", "--config", pipe.write_configuration(), "--set", "admin.listen=127.0.0.1:0")
+
+
+@contextlib.contextmanager
+def beside(*command):
+    """Yields what starts a process of its own and returns its pid, and what checks that it lives."""
     processes = []
 
     def start():
-        processes.append(subprocess.Popen([sys.executable, "-B", HERE / "bench_consumer.py", mode, harness.KAFKA, f"{pipe.name}_{mode}",
-                                           pipe.topic("load"), pipe.lake.dsn, pipe.target.dsn], stdin=subprocess.DEVNULL))
+        processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         return processes[0].pid
 
     def alive():
-        assert processes[0].poll() is None, "the consumer has ended"
+        assert processes[0].poll() is None, "it has ended"
     try:
         yield start, alive
     finally:
@@ -293,16 +306,16 @@ def watch(pipe, load, per_second, seconds, start, alive):
     stop = multiprocessing.Event()
     watchers = [in_background(seen_in_target, database.dsn, stop) for _, database, _ in copies]
     time.sleep(1.5)  # All listen by then; one that does not misses rows, which is an error below.
-    meter = Meter(pid)
+    meter, databases = Meter(pid), Databases()
     writers = [in_background(writer, pipe, per_second / 4, seconds) for _ in range(4)]
     committed = {row: when for result in writers for row, when in result().items()}
     wait_until("copies equal", lambda: alive() or not pipe.differences(["load"]), 300)
-    cpu_us = meter.cpu_seconds() / len(committed) * 1e6
+    cpu_us, database_us = (seconds / len(committed) * 1e6 for seconds in (meter.cpu_seconds(), databases.cpu_seconds()))
     time.sleep(1)
     stop.set()
     check(pipe, load._replace(rows=load.rows + len(committed)), True)
     span = (max(committed.values()) - min(committed.values())) / 1e9
-    cells = [thousand(len(committed) / span), f"{cpu_us:.0f}"]
+    cells = [thousand(len(committed) / span), f"{cpu_us:.0f}", f"{database_us:.0f}", f"{meter.peak_mb():.0f}"]
     waits = {name: percentiles(committed, result()) for (name, _, _), result in zip(copies, watchers)}
     return cells + [cell for name in ("lake", "target") for cell in waits.get(name, ["–"] * 3)]
 
@@ -312,6 +325,9 @@ def steady(options):
     fast, slow = 1000, 100  # one-row transactions a second
     with backlog("steady", kind, 1) as (pipe, load):
         rows.append(("walrelay run", *watch(pipe, load, fast, options.seconds, lambda: pipe.start().pid, pipe.check_alive)))
+    with backlog("steady", kind, 1) as (pipe, load), sinks_alone(pipe) as (start, alive):
+        pipe.start("produce")
+        rows.append(("walrelay produce, then walrelay apply", *watch(pipe, load, fast, options.seconds, start, alive)))
     with backlog("steady", kind, 1, ("native",), lake=False) as (pipe, load), subscription(pipe, f"{pipe.slot}_native") as start:
         rows.append(("PostgreSQL's subscription", *watch(pipe, load, fast, options.seconds, start, lambda: None)))
     for mode, rate in (("tuned", fast), ("seed", slow)):
@@ -319,7 +335,7 @@ def steady(options):
             pipe.start("produce")
             rows.append((f"walrelay produce, then Python, {mode}", *watch(pipe, load, rate, options.seconds, start, alive)))
     table("One-row transactions at a steady rate; ms from the return of the commit until the row is visible",
-          ("contender", "tx/s", "CPU µs/tx", "lake p50", "p99", "max", "target p50", "p99", "max"), rows)
+          ("contender", "tx/s", "CPU µs/tx", "of the sinks' databases", "peak RSS MB", "lake p50", "p99", "max", "target p50", "p99", "max"), rows)
 
 
 def apply(options):
