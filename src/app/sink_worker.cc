@@ -5,6 +5,7 @@
 #include "app/takeover.h"
 #include "apply/conflict.h"
 #include "base/log.h"
+#include "pg/error.h"
 
 namespace walrelay::app {
 namespace {
@@ -20,6 +21,8 @@ constexpr auto kGoneFor = 5s;  // A topic that is missing for as long was delete
 constexpr auto kPublishEvery = 1s;
 constexpr auto kRetryEvery = 3s;  // How long an operator's wish may go unseen.
 constexpr auto kDashboardEvery = 5s;
+constexpr auto kLongestStatement = 1h;
+constexpr std::string_view kQueryCanceled = "57014";  // By statement_timeout, or by somebody.
 constexpr auto kUnreachableFor = 30s;  // Then the session ends, and the wait is visible.
 
 admin::Op OpOf(char letter) {
@@ -258,11 +261,23 @@ absl::Status SinkWorker::PauseParked() {
       RETURN_IF_ERROR(consumer_->Pause(partition));
   }
   parked_ = parked;
+  works_ = true;
   ShowState();
   return absl::OkStatus();
 }
 
+bool SinkWorker::HasNothingToDo() const {
+  return assigned_.empty() ||
+         (consumer_->Lag() == 0u && batch_.messages.empty() && sent_.messages.empty());
+}
+
+void SinkWorker::Works() {
+  if (std::exchange(works_, true)) return;
+  ShowState();
+}
+
 void SinkWorker::ShowState() {
+  if (!works_) return;
   std::string text = Cat(assigned_.size(), " partitions");
   for (const auto& [topic, reason] : parked_)
     text += Cat("; topic ", topic, " is parked: ", reason);
@@ -336,6 +351,7 @@ void SinkWorker::Passed(Batch& batch) {
 }
 
 void SinkWorker::Count(const apply::BatchResult& result) {
+  if (result.events + result.tombstones != 0) Works();
   counters_.record_bytes += static_cast<uint64_t>(result.bytes);
   counters_.dead_letters += static_cast<uint64_t>(result.dead_letters);
   counters_.rows += static_cast<uint64_t>(result.events);
@@ -373,9 +389,20 @@ absl::Status SinkError(const absl::Status& status, bool shared) {
 absl::Status SinkWorker::Run() {
   const absl::Status status = SinkError(RunSession(), options_.shared);
   counters_.connected = false;
-  if (IsTransient(status)) ++counters_.retries;
+  if (IsTransient(status)) {
+    ++counters_.retries;
+    works_ = false;
+  }
+  if (pg::SqlStateOf(status) == kQueryCanceled) AllowMoreTime();
   Publish();
   return status;
+}
+
+// What took too long once would do so each time: a truncate that deletes, a trigger, a slow disk.
+void SinkWorker::AllowMoreTime() {
+  auto& limit = options_.sink.statement_limit;
+  limit = std::min<std::chrono::milliseconds>(2 * limit, kLongestStatement);
+  log::Warn(options_.name(), ": a statement may take ", limit.count() / 1000, " s from now on");
 }
 
 // How far behind it is: what was read and not applied, else what Kafka holds beyond that. When all
@@ -413,6 +440,7 @@ absl::Status SinkWorker::RunSession() {
   topic_gone_since_.reset();
   parked_ = sink_->ParkedTopics();
   counters_.connected = connected_before_ = true;
+  publish_at_ = Clock::now() + kPublishEvery;
 
   SteadyTime discover_at{};
   SteadyTime retry_at{};
@@ -438,7 +466,10 @@ absl::Status SinkWorker::RunSession() {
       (void)SettleBatch();  // Else it would wait for the next session, with its locks.
       return gathered;
     }
-    if (now >= publish_at_) Publish();
+    if (now >= publish_at_) {
+      Publish();
+      if (HasNothingToDo()) Works();
+    }
     RETURN_IF_ERROR(batch_.messages.empty() ? SettleBatch() : ApplyBatch());
     if (now >= dashboard_at) {
       consumer_->CommitForDashboards(assigned_);

@@ -85,6 +85,8 @@ class SinkWorker {
   absl::Status CheckTopics();
   absl::Status Attend();
   absl::Status PauseParked();
+  bool HasNothingToDo() const;
+  void Works();
   void ShowState();
   absl::StatusOr<std::map<TopicPartition, int64_t>> StartOffsets(
       const std::set<TopicPartition>& partitions);
@@ -94,6 +96,7 @@ class SinkWorker {
   void Passed(Batch& batch);
   void Count(const apply::BatchResult& result);
   void Publish();
+  void AllowMoreTime();
 
   SinkWorkerOptions options_;
   const StopSignal& stop_;
@@ -103,6 +106,9 @@ class SinkWorker {
   ReadAgain read_again_;
   bool connected_before_ = false;
   SteadyTime publish_at_{};
+  // Something was applied since the last failure, or there was nothing to apply. Until then the
+  // board goes on saying why it waits, and since when.
+  bool works_ = true;
 
   // Of one session.
   std::unique_ptr<apply::Sink> sink_;

@@ -49,8 +49,8 @@ absl::Status Supervise(const std::string& stage, admin::StatusBoard& board, cons
                        const std::function<absl::Status()>& session, int64_t max_retries) {
   std::minstd_rand random(std::random_device{}());
   int failures = 0;
+  board.Set(stage, admin::State::kStarting);
   for (;;) {
-    board.Set(stage, admin::State::kStarting);
     const auto begun = Clock::now();
     const absl::Status status = session();
     if (status.ok() || absl::IsCancelled(status) || stop.asked()) {
@@ -77,6 +77,8 @@ absl::Status Supervise(const std::string& stage, admin::StatusBoard& board, cons
       board.Set(stage, admin::State::kStopped);
       return absl::OkStatus();
     }
+    // It waits, for as long as the board says, until the session says that it works.
+    board.Set(stage, admin::State::kWaiting, Message(status));
   }
 }
 

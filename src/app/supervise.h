@@ -18,7 +18,8 @@ namespace walrelay::app {
 bool IsTransient(const absl::Status& status);
 
 // Calls `session` until it returns a permanent error (returned), Cancelled or OK (both: OK).
-// `session` sets the board's state itself while it runs; waiting and the end are set here. After
+// `session` sets the board's state itself once it works; waiting, which lasts until then, and the
+// end are set here. After
 // `max_retries` transient errors in a row, without a session that lived for a while, the last one
 // counts as permanent; -1: never.
 absl::Status Supervise(const std::string& stage, admin::StatusBoard& board, const StopSignal& stop,

@@ -57,7 +57,7 @@ Mirror::Mirror(pg::Connection& connection, const SinkOptions& options, Placehold
       placeholder_(std::move(placeholder)),
       transaction_(transaction),
       prepared_(prepared),
-      catalog_(connection, options.kind, options.soft_deletes, options.statement_limit),
+      catalog_(connection, options.kind, options.soft_deletes, options.answer_limit()),
       known_schemas_(connection, options.pipeline, std::string(SinkName(options.kind))),
       last_truncates_(connection, options.pipeline, std::string(SinkName(options.kind))),
       incomplete_rows_(connection, options.pipeline, SinkName(options.kind)),

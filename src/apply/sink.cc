@@ -85,7 +85,7 @@ absl::StatusOr<std::unique_ptr<Sink>> Sink::Open(SinkOptions options) {
   RETURN_IF_ERROR(MirrorTableName(options.target_table_format, {"s", "t"}).status());
   ASSIGN_OR_RETURN(pg::Connection connection,
                    pg::Connection::Connect(SessionOptions(options), options.connect_limit));
-  connection.set_limit(options.statement_limit);
+  connection.set_limit(options.answer_limit());
   RETURN_IF_ERROR(UseFastCompression(connection));
   RETURN_IF_ERROR(PrepareObjects(connection, options));
   ASSIGN_OR_RETURN(const SessionRole role, TakeRole(connection, options));
@@ -121,7 +121,7 @@ absl::StatusOr<std::map<TopicPartition, int64_t>> Sink::LoadProgress() {
 absl::StatusOr<std::vector<TakenPartition>> Sink::TakeOver(
     std::span<const PartitionToTake> partitions) {
   ASSIGN_OR_RETURN(std::vector<TakenPartition> taken, state_->takeover.Take(partitions));
-  state_->connection.set_limit(state_->options.statement_limit);
+  state_->connection.set_limit(state_->options.answer_limit());
   RETURN_IF_ERROR(LoadProgress().status());
   ASSIGN_OR_RETURN(state_->stored_events, state_->takeover.Load());
   return taken;

@@ -87,6 +87,10 @@ struct SinkOptions {
   SchemalessFormat schemaless;
   std::chrono::milliseconds connect_limit{10'000};
   std::chrono::milliseconds statement_limit{60'000};
+  // How long an answer is waited for: the server ends a statement by itself before that.
+  std::chrono::milliseconds answer_limit() const {
+    return statement_limit + std::chrono::seconds(5);
+  }
   std::chrono::milliseconds lock_limit{10'000};
   // The source's exact types, where it can be reached; may be empty. Nullopt: not known. See
   // apply/source_catalog.h.

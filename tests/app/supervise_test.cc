@@ -23,13 +23,26 @@ class SuperviseTest : public testing::Test {
 TEST_F(SuperviseTest, RepeatsATransientErrorAndShowsThatItWaits) {
   int calls = 0;
   const absl::Status status = Run([&] {
-    EXPECT_EQ(state(), admin::State::kStarting);
+    EXPECT_EQ(state(), calls == 0 ? admin::State::kStarting : admin::State::kWaiting);
     return ++calls < 3 ? absl::UnavailableError("server gone") : absl::DataLossError("gap");
   });
   EXPECT_EQ(calls, 3);
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_EQ(state(), admin::State::kFailed);
   EXPECT_EQ(board_.Read().front().detail, "gap");
+}
+
+TEST_F(SuperviseTest, SaysSinceWhenItWaitsOverAllTries) {
+  std::vector<WallTime> waits_since;
+  (void)Run([&] {
+    waits_since.push_back(board_.Read().front().since);
+    if (waits_since.size() == 3) board_.Set("capture", admin::State::kStreaming);
+    return waits_since.size() < 5 ? absl::UnavailableError("server gone")
+                                  : absl::DataLossError("gap");
+  });
+  EXPECT_EQ(waits_since[1], waits_since[2]);
+  EXPECT_GT(waits_since[3], waits_since[2]) << "it had worked";
+  EXPECT_EQ(waits_since[3], waits_since[4]);
 }
 
 TEST_F(SuperviseTest, GivesUpAfterSoManyRetriesWhereThereIsALimit) {

@@ -24,7 +24,7 @@ absl::StatusOr<RowRepair> RowRepair::Open(pg::Connection& source, pg::Connection
   RETURN_IF_ERROR(TakeRole(sink, options).status());
   RecordKey key;
   for (const auto& column : table.key) key.fields.push_back({column.name, {}});
-  TableCatalog catalog(sink, options.kind, options.soft_deletes, options.statement_limit);
+  TableCatalog catalog(sink, options.kind, options.soft_deletes, options.answer_limit());
   ASSIGN_OR_RETURN(std::optional<MirrorTable> copy, catalog.Read(table.copy_table, key));
   if (!copy) return absl::FailedPreconditionError(Cat("there is no table ", table.copy_name));
   RowRepair repair(source, sink, table, *std::move(copy), options.kind, options.pipeline);
