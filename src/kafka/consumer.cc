@@ -179,14 +179,17 @@ absl::Status Consumer::TakeError(const rd_kafka_message_t& message) {
 }
 
 absl::Status Consumer::OffsetGone(const TopicPartition& partition, int64_t offset) {
-  std::string available;
+  const std::string where = Cat("partition ", partition.partition, " of topic ", partition.topic);
   const milliseconds limit(2000);
   const auto begin = FetchOffset(client_, partition, RD_KAFKA_OFFSET_BEGINNING, limit);
   const auto end = FetchOffset(client_, partition, RD_KAFKA_OFFSET_END, limit);
-  if (begin.ok() && end.ok()) available = Cat("; it holds ", *begin, " to ", *end);
-  return absl::DataLossError(Cat("topic ", partition.topic, " partition ", partition.partition,
-                                 " has no offset ", offset, available,
-                                 ": retention removed unread records, or the topic was made anew"));
+  if (begin.ok() && *begin > offset) {
+    return absl::DataLossError(Cat("records from offset ", offset, " to ", *begin - 1, " of ",
+                                   where, " are gone unread: retention removed them"));
+  }
+  return absl::DataLossError(
+      Cat(where, " has no offset ", offset, end.ok() ? Cat(", it ends at ", *end) : std::string(),
+          ": the broker has lost records or is an older copy, or the topic was made anew"));
 }
 
 absl::Status Consumer::CheckTopics(milliseconds limit) {

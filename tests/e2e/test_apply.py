@@ -52,6 +52,17 @@ def test_topic_made_anew_while_it_was_away(events):
     assert "made anew" in events.log()
 
 
+def test_topic_that_ends_before_what_was_applied(events):
+    """By a single record, as a broker that has lost its end: the next offset is where the topic ends, and nothing would look wrong."""
+    run_into_the_target(events)
+    assert events.stop()[0] == 0
+    events.target.query("UPDATE walrelay.progress SET next_offset = next_offset + 1")
+    events.start("apply")
+    assert ends(events) == 43
+    assert f"records from offset 1 to 1 of partition 0 of topic {events.topic('events')} are gone" in last_line(events)
+    assert "--sink target" in last_line(events)
+
+
 def test_records_that_expired_before_they_were_read(events):
     """Retention took what the sinks had not read yet: they stop, and say which offsets are gone."""
     harness.needs_stack()

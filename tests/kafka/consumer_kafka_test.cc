@@ -127,7 +127,7 @@ TEST_F(ConsumerKafkaTest, StopsAtAnOffsetThatIsNotThere) {
   EXPECT_THAT(text, HasSubstr(topic));
   EXPECT_THAT(text, HasSubstr("partition 0"));
   EXPECT_THAT(text, HasSubstr("offset 77"));
-  EXPECT_THAT(text, HasSubstr("holds 0 to 10"));
+  EXPECT_THAT(text, HasSubstr("it ends at 10"));
 }
 
 TEST_F(ConsumerKafkaTest, IsNotHeldUpByAQueueThatWasFull) {
