@@ -231,6 +231,51 @@ TEST_P(Refused, ComeBackOfARowWithoutKeyThatBecomesWhatItWas) {
   EXPECT_EQ(target->All("SELECT v FROM public.k"), "much too long");
 }
 
+// The source checked each change when it was made; a batch knows each row's last state only.
+TEST_P(Refused, NoneWhereUniqueValuesGoFromRowToRow) {
+  target->All("ALTER TABLE public.t ADD UNIQUE (n)");
+  constexpr std::string_view kA = R"("AQ==")", kB = R"("Ag==")", kC = R"("Aw==")";
+  const auto update = [&](std::string_view id, std::string_view n) {
+    Event("u", "null", Row(id, R"("v")", n), id);
+  };
+  for (const auto& [id, n] : {std::pair("1", kA), std::pair("2", kB), std::pair("5", kC)})
+    Event("c", "null", Row(id, R"("v")", n), id);
+  MaybeMakeLarge();
+  MustApply(*sink);
+  update("1", "null");  // 1 and 2 change theirs.
+  update("2", kA);
+  update("1", kB);
+  Delete(5);  // 4 has that of 5.
+  Event("c", "null", Row("4", R"("v")", kC), "4");
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 0);
+  EXPECT_EQ(MirrorWithoutFillers("id, n"), "1|0.02\n2|0.01\n4|0.03");
+  Event("c", "null", Row("3", R"("v")"), "3");  // A new one gets it last.
+  update("1", "null");
+  update("3", kB);
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 0);
+  EXPECT_EQ(MirrorWithoutFillers("id, n"), "1|NULL\n2|0.01\n3|0.02\n4|0.03");
+}
+
+TEST_P(Refused, WhereAUniqueValueComesFromAnotherPartitionFirst) {
+  target->All("ALTER TABLE public.t ADD UNIQUE (n)");
+  Event("c", "null", Row("1", R"("v")", R"("AQ==")"), "1");
+  MustApply(*sink);
+  Event("u", "null", Row("1", R"("v")"), "1");
+  const auto later = records.all.back();
+  records.all.pop_back();
+  Event("c", "null", Row("2", R"("v")", R"("AQ==")"), "2").partition = 1;
+  MaybeMakeLarge();
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1);
+  records.all.push_back(later);
+  records.all.back().offset = offset++;
+  MustApply(*sink);
+  ASSERT_EQ(*Store().Mark(std::nullopt), 1);
+  EXPECT_EQ(Retry(), 1);
+  EXPECT_EQ(MirrorWithoutFillers("id, n"), "1|NULL\n2|0.01");
+}
+
 // More letters of one row than are tried at once: those behind a refused one are not tried.
 TEST_P(Refused, AreTriedAllOrNone) {
   target->All("ALTER TABLE public.t ADD CHECK (n < 5)");
