@@ -1,5 +1,7 @@
 """Rows that ExtractNewRecordState has taken out of their envelopes, written by our own producer, are applied like envelopes.
-Where they do not say what happened they are refused, with what to set."""
+Where they do not say what happened they are refused, with what to set. So are those of the real Debezium."""
+import os
+
 import pytest
 from harness import Pipeline, wait_until
 from test_rebuild import LONG
@@ -80,3 +82,41 @@ def test_refused_with_what_to_set(tmp_path, number, compat, settings, lacks):
             assert "content" not in reason
         assert pipeline.target.value("SELECT to_regclass('public.items') IS NULL")
         assert pipeline.stop()[0] == 0
+
+
+ZOO = """
+CREATE TYPE mood AS ENUM ('happy', 'sad');
+CREATE TABLE zoo (id int PRIMARY KEY, small smallint, large bigint, flag boolean, r real, d double precision, n numeric(10,2),
+  t text, v varchar(20), c char(8), e mood, b bytea, u uuid, j json, jb jsonb, day date, at time, ts timestamp, ts3 timestamp(3),
+  tstz timestamptz, ints int[], texts text[]);
+INSERT INTO zoo VALUES (1, -1, 9223372036854775807, true, 1.5, 1e300, 1.50, 'ä"\\,', 'x', 'pad', 'happy', '\\x00ff',
+  '00000000-0000-0000-0000-000000000001', '{"b": 1,  "a": 2}', '{"b": 1, "a": 2}', '2020-02-29', '23:59:59.999999',
+  '2020-01-02 03:04:05.678901', '2020-01-02 03:04:05.678', '2020-01-02 03:04:05.678901+05', '{1,NULL,3}', '{a,"b c",NULL}');
+INSERT INTO zoo (id) VALUES (2), (3)"""
+
+
+@pytest.mark.parametrize("given", ["2.5, fields", "3.6, fields"])
+def test_written_by_debezium(tmp_path, given):
+    """Its snapshot, values of many types, values that it does not send again, keys that change, deletes."""
+    from debezium import Broker, Worker, debezium_of  # pylint: disable=import-outside-toplevel  # Only this one needs its stack.
+    version, settings = SETTINGS[given]
+    with Worker(version, Broker(os.environ["STACK_KAFKA_PORT"]), tmp_path) as worker, \
+         Pipeline(f"unwrapped_by_{version[0]}", tmp_path, pipeline={"compat": version}) as pipeline:
+        pipeline.source.query(ROWS + ";" + ZOO)
+        pipeline.source.query(f"CREATE PUBLICATION {pipeline.name} FOR ALL TABLES")
+        debezium = debezium_of(worker, pipeline)
+        debezium.options |= {"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+                             **{f"transforms.unwrap.{key}": value for key, value in settings.items()}}
+        try:
+            debezium.start()
+            pipeline.start("apply")
+            wait_until("Debezium streams", lambda: debezium.check() or pipeline.walsender(), 120, every=0.2)
+            for sql in CHANGES + ["UPDATE zoo SET id = id + 10 WHERE id < 3", "DELETE FROM zoo WHERE id = 3"]:
+                pipeline.source.query(sql)
+            pipeline.wait_equal(["items", "zoo"])
+            for database in (pipeline.lake, pipeline.target):
+                assert database.value("SELECT count(*) FROM walrelay.dead_letters") == 0
+                assert database.value("SELECT count(*) FROM walrelay.incomplete_rows") == 0
+            assert pipeline.stop()[0] == 0
+        finally:
+            debezium.remove()
