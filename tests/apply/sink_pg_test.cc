@@ -5,6 +5,7 @@
 #include "apply/sink.h"
 #include "apply/source_catalog.h"
 #include "base/status.h"
+#include "pg/error.h"
 #include "tests/apply/sink_fixture.h"
 
 namespace walrelay::apply {
@@ -311,6 +312,30 @@ TEST_F(SinkTest, LetsOneProcessIn) {
     EXPECT_EQ(Sink::Open(Options()).status().code(), absl::StatusCode::kUnavailable);
   }
   EXPECT_NE(Open(Options()), nullptr);
+}
+
+TEST_P(BothSizes, SaysThatAStatementTookTooLongAndLeavesNothing) {
+  target->All(
+      "CREATE TABLE public.t (id int PRIMARY KEY, v text, n numeric(10,2)); CREATE FUNCTION "
+      "public.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.4); RETURN NEW; "
+      "END'; CREATE TRIGGER slow BEFORE INSERT ON public.t FOR EACH ROW WHEN (NEW.id = 2) EXECUTE "
+      "FUNCTION public.slow(); ALTER TABLE public.t ENABLE ALWAYS TRIGGER slow");
+  SinkOptions options = Options();
+  options.statement_limit = std::chrono::milliseconds(200);
+  auto sink = Open(options);
+  Insert(1, R"("one")");
+  Insert(2, R"("two")");
+  MaybeMakeLarge();
+  const auto result = Apply(*sink);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(pg::SqlStateOf(result.status()), "57014") << Message(result.status());
+  sink.reset();
+  EXPECT_EQ(target->One("SELECT count(*) FROM public.t"), "0");
+  options.statement_limit = std::chrono::seconds(10);
+  sink = Open(options);
+  applied = 0;
+  EXPECT_EQ(MustApply(*sink).dead_letters, 0);
+  EXPECT_EQ(MirrorWithoutFillers("id, v"), "1|one\n2|two");
 }
 
 TEST_F(SinkTest, ReportsALostConnection) {
