@@ -123,13 +123,16 @@ def test_all_of_it_is_an_older_copy(events):
         wait_until("the raw events", lambda: len(rows_in_raw(events)) == 300 * who)
         assert events.stop()[0] == 0
         stack("stop", "kafka")
-    applied(1)
-    shutil.copytree(broker() / "data", broker() / "kept")
-    stack("start", "kafka")
-    applied(2)
-    shutil.rmtree(broker() / "data")
-    shutil.move(broker() / "kept", broker() / "data")
-    stack("start", "kafka")
+    older = events.folder / "older"
+    try:
+        applied(1)
+        shutil.copytree(broker() / "data", older)
+        stack("start", "kafka")
+        applied(2)
+        shutil.rmtree(broker() / "data")
+        shutil.move(older, broker() / "data")
+    finally:
+        stack("start", "kafka")
     end = position(events)["end_lsn"]
     refuses(events, 22, between(events, end, confirmed(events)), SNAPSHOT)
     assert run_until_it_ends(events, "apply") == 43
