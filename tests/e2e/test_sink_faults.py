@@ -53,13 +53,14 @@ def is_healthy(pipeline):
 
 
 @contextlib.contextmanager
-def loaded(events, sink):
+def loaded(events):
     """A load, which afterwards is in both sinks; the process is still the same, and it has put nothing aside."""
     events.start()
     events.wait_streaming()
     with Load(events.source, append_event) as load:
         load.wait_commits(20)
-        wait_until("the first rows", lambda: sink.database.query("SELECT to_regclass(%s)", [sink.mirror])[0][0])
+        for one in both(events).values():
+            wait_until("its table", lambda s=one: s.database.query("SELECT to_regclass(%s)", [s.mirror])[0][0])
         yield load
         load.wait_commits(20)
     check_nothing_lost(events, load)
@@ -89,7 +90,7 @@ def wait_refused(events, sink, load, reason):
 
 def test_read_only(events, sink):
     """As after a failover, while the connection still leads to the old server."""
-    with loaded(events, sink) as load:
+    with loaded(events) as load:
         name = sink.database.name
         sink.database.query(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         sink.database.query(END_OTHERS)
@@ -105,7 +106,7 @@ def test_too_many_connections(events, sink):
     database.query(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'; ALTER DATABASE {database.name} OWNER TO {role}")
     sink.options["connection"] = psycopg2.extensions.make_dsn(database.dsn, user=role, password="secret")
     try:
-        with loaded(events, sink) as load:
+        with loaded(events) as load:
             database.query(f"ALTER ROLE {role} CONNECTION LIMIT 0")
             database.query(END_OTHERS)
             wait_refused(events, sink, load, "too many connections")
@@ -136,7 +137,7 @@ def wait_for_lock(sink):
 
 def test_deadlock(events, sink):
     """Somebody has a row that the sink's transaction wants, and wants the progress that it has."""
-    with loaded(events, sink), one_row(events, sink) as (other, write):
+    with loaded(events), one_row(events, sink) as (other, write):
         def deadlocked():
             """The server ends one that has waited for a second; it must find the circle closed by then."""
             with contextlib.suppress(psycopg2.errors.LockNotAvailable), other.cursor() as cursor:
@@ -152,7 +153,7 @@ def test_deadlock(events, sink):
 def test_serialization_failure(events, sink):
     """Where transactions are isolated, somebody changes a row that the sink's transaction wants to change."""
     database = sink.database
-    with loaded(events, sink), one_row(events, sink) as (other, write):
+    with loaded(events), one_row(events, sink) as (other, write):
         database.query(f"ALTER DATABASE {database.name} SET default_transaction_isolation = 'repeatable read'")
         database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'walrelay%'"
                        " AND datname = current_database()")
@@ -168,7 +169,7 @@ def test_serialization_failure(events, sink):
 
 def test_statement_too_slow(events, sink):
     """As when statement_timeout ends them again and again: /health says so, since when, and each may take longer than the last."""
-    with loaded(events, sink), one_row(events, sink) as (other, write):
+    with loaded(events), one_row(events, sink) as (other, write):
         lock(other, sink)
         write()
         begun, waited = None, f"{sink.name} is waiting: [^;]*57014[^;]*"
@@ -198,7 +199,7 @@ def test_disk_full(events, sink):
     try:
         shutil.chown(folder, "postgres")
         sink.database.query(f"CREATE TABLESPACE {place} LOCATION '{folder}'")
-        with loaded(events, sink) as load:
+        with loaded(events) as load:
             sink.database.query(f"ALTER TABLE {sink.largest} SET TABLESPACE {place}")
             events.source.query("INSERT INTO events SELECT 7, n, repeat('x', 1000) FROM generate_series(1, 40000) n")
             wait_refused(events, sink, load, "No space left on device")
