@@ -188,7 +188,7 @@ absl::Status Mirror::Follow(Table& table, const std::vector<SchemaChange>& chang
   log::Info(SinkName(options_.kind), ": ", table.what, ": ", Describe(decision.apply),
             "; the table here was altered");
   RETURN_IF_ERROR(prepared_.Forget());
-  RecordKey key{.is_known = !table.shape.key.empty(), .fields = {}};
+  RecordKey key;
   for (const uint16_t column : table.shape.key)
     key.fields.push_back({table.shape.columns[column].name, {}});
   ASSIGN_OR_RETURN(std::optional<MirrorTable> shape, catalog_.Read(table.shape.name, key));

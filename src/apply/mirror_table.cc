@@ -28,14 +28,41 @@ std::string ColumnList(const MirrorTable& table, std::span<const uint16_t> colum
   return list;
 }
 
-std::string InsertHead(const MirrorTable& table, std::span<const uint16_t> columns, RowMark mark) {
+// Columns that a row cannot be inserted without, although it may only be updated: the server looks
+// for NULL before it looks for a conflict.
+std::vector<uint16_t> Needed(const MirrorTable& table, std::span<const uint16_t> columns) {
+  std::vector<uint16_t> needed;
+  if (table.key.empty()) return needed;
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    const auto column = static_cast<uint16_t>(i);
+    if (table.columns[i].needs_value && table.columns[i].writable &&
+        std::find(columns.begin(), columns.end(), column) == columns.end())
+      needed.push_back(column);
+  }
+  return needed;
+}
+
+// Their values, as the row has them that is there.
+std::string NeededValues(const MirrorTable& table, std::span<const uint16_t> needed,
+                         std::string_view condition) {
+  std::string values;
+  for (const uint16_t column : needed) {
+    values += Cat("(SELECT t.", table.columns[column].quoted, " FROM ", table.quoted,
+                  " AS t WHERE ", condition, "), ");
+  }
+  return values;
+}
+
+std::string InsertHead(const MirrorTable& table, std::span<const uint16_t> columns,
+                       std::span<const uint16_t> needed, RowMark mark) {
   // A live row's mark is the column's default.
   const std::string deleted =
       mark == RowMark::kDeleted ? Cat(", ", Quoted(table.metadata.deleted)) : "";
   // OVERRIDING: an identity column of an existing table takes the source's value, not its own.
   return Cat("INSERT INTO ", table.quoted, " AS t (", ColumnList(table, columns),
-             Quoted(table.metadata.operation), ", ", Quoted(table.metadata.timestamp), ", ",
-             Quoted(table.metadata.synced_at), deleted, ") OVERRIDING SYSTEM VALUE ");
+             ColumnList(table, needed), Quoted(table.metadata.operation), ", ",
+             Quoted(table.metadata.timestamp), ", ", Quoted(table.metadata.synced_at), deleted,
+             ") OVERRIDING SYSTEM VALUE ");
 }
 
 std::string_view MarkValue(RowMark mark) { return mark == RowMark::kDeleted ? ", true" : ""; }
@@ -118,6 +145,18 @@ std::string KeyCondition(const MirrorTable& table, size_t first = 1) {
   return sql;
 }
 
+// The parameters are the values of `columns`, of which the key is a part.
+std::string KeyAmong(const MirrorTable& table, std::span<const uint16_t> columns) {
+  std::string sql;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (!IsKey(table, columns[i])) continue;
+    const MirrorColumn& column = table.columns[columns[i]];
+    sql +=
+        Cat(sql.empty() ? "" : " AND ", KeyEquals(column, Cat("$", i + 1, "::", column.type.sql)));
+  }
+  return sql;
+}
+
 // One row that is equal in all columns given.
 std::string WholeRowCondition(const MirrorTable& table, std::span<const uint16_t> columns) {
   std::string condition;
@@ -133,13 +172,17 @@ std::string WholeRowCondition(const MirrorTable& table, std::span<const uint16_t
              " LIMIT 1)");
 }
 
-std::string StagedCondition(const MirrorTable& table, int group) {
-  std::string sql = Cat(" WHERE s.", kGroup, " = ", group);
+std::string StagedKey(const MirrorTable& table) {
+  std::string sql;
   for (const uint16_t key : table.key) {
     const MirrorColumn& column = table.columns[key];
-    sql += Cat(" AND ", KeyEquals(column, Cat("s.", column.quoted)));
+    sql += Cat(sql.empty() ? "" : " AND ", KeyEquals(column, Cat("s.", column.quoted)));
   }
   return sql;
+}
+
+std::string StagedCondition(const MirrorTable& table, int group) {
+  return Cat(" WHERE s.", kGroup, " = ", group, " AND ", StagedKey(table));
 }
 
 }  // namespace
@@ -170,8 +213,10 @@ std::optional<uint16_t> MirrorTable::Find(std::string_view column) const {
 
 std::string UpsertRowSql(const MirrorTable& table, std::span<const uint16_t> columns,
                          RowMark mark) {
-  std::string sql = InsertHead(table, columns, mark) + "VALUES (";
+  const std::vector<uint16_t> needed = Needed(table, columns);
+  std::string sql = InsertHead(table, columns, needed, mark) + "VALUES (";
   for (size_t i = 0; i < columns.size(); ++i) sql += Cat("$", i + 1, ", ");
+  sql += NeededValues(table, needed, KeyAmong(table, columns));
   sql += Cat("$", columns.size() + 1, ", $", columns.size() + 2, ", pg_catalog.now()",
              MarkValue(mark), ")");
   return sql + ConflictTail(table, columns);
@@ -251,9 +296,11 @@ std::string CopyStagingSql(const MirrorTable& table, std::string_view staging,
 
 std::string UpsertStagedSql(const MirrorTable& table, std::string_view staging,
                             std::span<const uint16_t> columns, RowMark mark, int group) {
-  return Cat(InsertHead(table, columns, mark), "SELECT ", ColumnList(table, columns), kOperation,
-             ", ", kTimestamp, ", pg_catalog.now()", MarkValue(mark), " FROM ", Staging(staging),
-             " AS s WHERE s.", kGroup, " = ", group, ConflictTail(table, columns));
+  const std::vector<uint16_t> needed = Needed(table, columns);
+  return Cat(InsertHead(table, columns, needed, mark), "SELECT ", ColumnList(table, columns),
+             NeededValues(table, needed, StagedKey(table)), kOperation, ", ", kTimestamp,
+             ", pg_catalog.now()", MarkValue(mark), " FROM ", Staging(staging), " AS s WHERE s.",
+             kGroup, " = ", group, ConflictTail(table, columns));
 }
 
 std::string MarkStagedSql(const MirrorTable& table, std::string_view staging) {

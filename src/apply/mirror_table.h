@@ -43,6 +43,7 @@ struct MirrorColumn {
   bool writable = true;  // Not GENERATED … STORED.
   bool not_null = false;
   bool is_identity_always = false;
+  bool needs_value = false;  // NOT NULL, without a default.
   std::string
       equality;  // Operator of its type: "OPERATOR(pg_catalog.=)"; empty when its type has none.
 };

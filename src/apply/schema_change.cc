@@ -27,6 +27,7 @@ bool IsSureOfItsWidth(const SchemaNow::Column& column) {
 std::optional<SchemaChange> ChangeOfType(std::string_view old_type, const SchemaNow::Column& now,
                                          const MirrorColumn& here) {
   const std::string& type = here.type.sql;
+  if (now.type.empty()) return std::nullopt;  // A value does not say its column's type.
   if (IsWider(type, now.wanted)) {
     if (!IsSureOfItsWidth(now)) return std::nullopt;
     return SchemaChange{

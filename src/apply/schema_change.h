@@ -44,7 +44,7 @@ KnownSchema Successor(const KnownSchema* before, KnownSchema seen);
 struct SchemaNow {
   struct Column {
     std::string name;
-    std::string type;                          // As in KnownSchema.
+    std::string type;                          // As in KnownSchema; empty: only a value is known.
     std::string wanted;                        // The type that the mirror's column should have,
     bool is_exact = false;                     // by the source's catalog.
     bool optional = false;                     // May be NULL.

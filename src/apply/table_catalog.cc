@@ -27,7 +27,8 @@ SELECT a.attname, format_type(a.atttypid, a.atttypmod), coalesce(e.typname, t.ty
                             AND p.amoplefttype = c.opcintype AND p.amoprighttype = c.opcintype
                            JOIN pg_operator o ON o.oid = p.amopopr
                            JOIN pg_namespace n ON n.oid = o.oprnamespace
-                           WHERE c.opcdefault AND c.opcintype = t.oid), '') END)";
+                           WHERE c.opcdefault AND c.opcintype = t.oid), '') END,
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')";
 
 // Unique indexes that ON CONFLICT may infer, the primary key first; one row a column.
 constexpr std::string_view kKeysSql = R"(
@@ -91,6 +92,7 @@ absl::StatusOr<bool> TableCatalog::ReadColumns(MirrorTable& table) {
           .writable = rows.is_true(row, 5),
           .not_null = rows.is_true(row, 6),
           .is_identity_always = rows.is_true(row, 7),
+          .needs_value = rows.is_true(row, 10),
           .equality = std::string(rows.text(row, 9))};
       ASSIGN_OR_RETURN(column.quoted, pg::QuoteIdentifier(name));
       table.columns.push_back(std::move(column));

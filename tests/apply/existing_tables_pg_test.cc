@@ -288,5 +288,57 @@ TEST_P(ExistingTables, PartitionedTablesWithoutAKeyLoseTheRightRow) {
   EXPECT_EQ(target->All("SELECT id, v FROM public.t WHERE id < 3 ORDER BY id, v"), "0|b\n1|a\n2|a");
 }
 
+TEST_P(ExistingTables, AnUnsentValueOfAColumnThatMayNotBeNullStays) {
+  target->All(
+      "CREATE TABLE public.t (v text NOT NULL, n numeric(10,2) NOT NULL, id int PRIMARY KEY, since "
+      "date NOT NULL DEFAULT '2020-02-02')");
+  auto sink = Open(Options());
+  fields =
+      R"({"type":"int32","optional":false,"field":"id"},{"type":"string","optional":false,"field":"v"},)"
+      R"({"type":"string","optional":false,"field":"n"},{"type":"string","optional":false,"field":"w"})";
+  const auto row = [](std::string_view id, std::string_view v, std::string_view w) {
+    return Cat(R"({"id":)", id, R"(,"v":)", v, R"(,"n":"123.45","w":")", w, R"("})");
+  };
+  Event("c", "null", row("1", R"("a")", "b"), "1");
+  Event("c", "null", row("2", R"("a")", "b"), "2");
+  EXPECT_EQ(MustApply(*sink).dead_letters, 0);
+  const auto update = [&](int id) { Event("u", "null", row(Cat(id), kUnsentText, "c"), Cat(id)); };
+  update(1);
+  update(3);  // There is no such row, and none can be made of this.
+  for (int id = 100'000; GetParam().is_large && id < 101'000; ++id) {
+    Event("c", "null", row(Cat(id), R"("filler")", "b"), Cat(id));
+    update(id);
+  }
+  EXPECT_EQ(MustApply(*sink).refused, 1);
+  EXPECT_EQ(MirrorWithoutFillers("id, v, n, w, since"),
+            "1|a|123.45|c|2020-02-02\n2|a|123.45|b|2020-02-02");
+  EXPECT_EQ(Letters(), R"(23502|public.t|{"id":3})");
+}
+
+TEST_P(ExistingTables, TypesStayWhereNothingElseSaysThem) {
+  target->All("CREATE TABLE public.t (id int PRIMARY KEY, v text, n smallint, r real)");
+  auto sink = Open(Options());
+  const auto add = [&](std::string_view id, std::string_view n) {
+    records.Add("cdc.public.t", 0, offset++, Cat(R"({"id":)", id, "}"),
+                Cat(R"({"before":null,"after":{"id":)", id, R"(,"v":"x","n":)", n,
+                    R"(,"r":1.5},"source":{"schema":"public","table":"t","lsn":)", lsn++,
+                    R"(},"op":"c","ts_ms":1})"));
+  };
+  add("1", "2");
+  add("3", "99999");
+  EXPECT_EQ(MustApply(*sink).refused, 1);
+  EXPECT_EQ(Mirror("id, n, r, pg_typeof(id), pg_typeof(n), pg_typeof(r)"),
+            "1|2|1.5|integer|smallint|real");
+}
+
+TEST_P(ExistingTables, OneWithoutAKeyIsAlteredLikeOthers) {
+  target->All("CREATE TABLE public.t (id smallint, v text)");
+  auto sink = Open(Options());
+  Event("c", "null", Row("70000", R"("a")", R"("MDk=")"), "-");
+  EXPECT_EQ(MustApply(*sink).dead_letters, 0);
+  EXPECT_EQ(sink->ParkedTopics().size(), 0u);
+  EXPECT_EQ(Mirror(), "70000|a|123.45");
+}
+
 }  // namespace
 }  // namespace walrelay::apply::testing
