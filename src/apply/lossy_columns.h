@@ -14,6 +14,11 @@ namespace walrelay::apply {
 // schema says.
 std::string LossyColumns(const Fields& row, const MirrorTable& table);
 
+// Columns whose records say NULL for a TOAST value that was not sent, as their type has no
+// placeholder; empty: none. Those whose values cannot be large are left out. `is_hex`:
+// binary.handling.mode.
+std::string ColumnsUnsentAsNull(const Fields& row, const MirrorTable& table, bool is_hex);
+
 // Columns of the source that its records say nothing of; empty: none.
 std::string ColumnsWithoutField(const Fields& row, const SourceTable& source);
 

@@ -204,7 +204,10 @@ absl::Status Mirror::ChooseKey(const Envelope& envelope, const Fields& row,
   if (!envelope.key.is_object()) return absl::OkStatus();
   key.fields =
       envelope.key_fields != nullptr ? **envelope.key_fields : FieldsOfObject(envelope.key);
-  const auto may_be_null = [](const Field& field) { return field.type.optional; };
+  const auto may_be_null = [&](const Field& field) {
+    const SourceColumn* column = source == nullptr ? nullptr : source->Find(field.name);
+    return field.type.optional || (column != nullptr && !column->not_null);
+  };
   if (std::any_of(key.fields.begin(), key.fields.end(), may_be_null)) key.fields.clear();
   return absl::OkStatus();
 }
@@ -254,6 +257,16 @@ absl::StatusOr<std::unique_ptr<Mirror::Table>> Mirror::Open(const Envelope& enve
     if (const std::string lost = LossyColumns(read, *shape); !lost.empty()) {
       log::Warn(SinkName(options_.kind), ": records of ", source.schema, ".", source.table,
                 " cannot say all that its columns hold: ", lost);
+    }
+    const bool is_hex = options_.schemaless.binary == SchemalessFormat::Binary::kHex;
+    const std::string unsent = known == nullptr || known->has_full_identity
+                                   ? ""
+                                   : ColumnsUnsentAsNull(read, *shape, is_hex);
+    if (!unsent.empty()) {
+      log::Warn(SinkName(options_.kind),
+                ": an update that leaves a large value of these columns of ", source.schema, ".",
+                source.table, " alone makes it NULL here: ", unsent,
+                "; Debezium has no placeholder for their types. REPLICA IDENTITY FULL keeps them");
     }
   }
   if (is_new && known != nullptr) {

@@ -6,10 +6,12 @@ namespace walrelay::apply {
 namespace {
 
 // Domains are resolved to what they are made of; built-in means that the type, or the element's, is
-// in pg_catalog.
+// in pg_catalog. regclass and its like are not: their values are names of what only the source has.
 constexpr std::string_view kSql = R"(
-SELECT a.attname, format_type(root.oid, root.typmod), n.nspname = 'pg_catalog', coalesce(e.typtype, t.typtype) = 'e',
-       CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END
+SELECT a.attname, format_type(root.oid, root.typmod), n.nspname = 'pg_catalog' AND coalesce(e.typname, t.typname) NOT LIKE 'reg%',
+       coalesce(e.typtype, t.typtype) = 'e',
+       CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END, a.attnotnull,
+       r.relreplident = 'f'
 FROM pg_catalog.pg_class r
 JOIN pg_catalog.pg_namespace s ON s.oid = r.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -47,10 +49,12 @@ absl::StatusOr<std::optional<SourceTable>> ReadSourceTable(pg::Connection& sourc
   ASSIGN_OR_RETURN(const pg::Result rows, source.Execute(kSql, parameters));
   if (rows.rows() == 0) return std::optional<SourceTable>();
   SourceTable found;
+  found.has_full_identity = rows.is_true(0, 6);
   for (int row = 0; row < rows.rows(); ++row) {
     found.columns.push_back({.name = std::string(rows.text(row, 0)),
                              .type = std::string(rows.text(row, 1)),
                              .is_built_in = rows.is_true(row, 2),
+                             .not_null = rows.is_true(row, 5),
                              .is_enum = rows.is_true(row, 3),
                              .old_rows = std::nullopt});
     if (const auto value = rows.value(row, 4)) found.columns.back().old_rows = *value;

@@ -16,6 +16,7 @@ struct SourceColumn {
   std::string type;  // As format_type() prints it, domains resolved: "numeric(10,2)", "text[]".
   bool is_built_in =
       true;  // Its type (of an array: its element's) is in pg_catalog: every server has it.
+  bool not_null = false;
   bool is_enum = false;  // Kept as text: labels may be added at any time.
   // What rows have that were there before it was added with a default, and were not written since.
   std::optional<std::string> old_rows = {};
@@ -28,6 +29,7 @@ struct SourceTable {
   // key; empty: nothing but the whole row. The records' key may be another one (a unique index,
   // INCLUDE columns, message.key.columns).
   std::vector<std::string> identity;
+  bool has_full_identity = false;  // REPLICA IDENTITY FULL: records bring unsent TOAST values too.
   const SourceColumn* Find(std::string_view column) const {
     for (const SourceColumn& one : columns) {
       if (one.name == column) return &one;

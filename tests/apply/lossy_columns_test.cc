@@ -7,11 +7,16 @@
 namespace walrelay::apply {
 namespace {
 
-// Of a column `c` of this type, whose records have that field.
-std::string Loss(FieldType field, ColumnType column) {
+MirrorTable TableOf(ColumnType column) {
   MirrorTable table;
   table.columns.push_back({.name = "c", .quoted = "\"c\"", .type = std::move(column), .equality = {}});
-  return LossyColumns({{"c", std::move(field)}, {"gone", {.form = Form::kMicroDuration}}}, table);
+  return table;
+}
+
+// Of a column `c` of this type, whose records have that field.
+std::string Loss(FieldType field, ColumnType column) {
+  return LossyColumns({{"c", std::move(field)}, {"gone", {.form = Form::kMicroDuration}}},
+                      TableOf(std::move(column)));
 }
 
 ColumnType Column(std::string_view sql, std::string_view name, int32_t typmod = -1) {
@@ -55,6 +60,37 @@ TEST(LossyColumns, ElementsOfArrays) {
 
 TEST(LossyColumns, NamesThatAreStreamed) {
   EXPECT_NE(Loss({.form = Form::kText}, Column("name", "name")), "");
+}
+
+TEST(ColumnsUnsentAsNull, AreThoseWithoutAPlaceholder) {
+  const FieldType text{.form = Form::kText};
+  const auto unsent = [](FieldType field, ColumnType column, bool is_hex = false) {
+    return ColumnsUnsentAsNull({{"c", std::move(field)}, {"gone", {.form = Form::kBits}}},
+                               TableOf(std::move(column)), is_hex);
+  };
+  const auto array = [&](std::string_view name, FieldType element = {}) {
+    FieldType type{.form = Form::kArray};
+    type.element = std::make_shared<const FieldType>(element);
+    return unsent(type, MakeColumnType(Cat(name, "[]"), name, true, -1));
+  };
+  EXPECT_EQ(unsent({.form = Form::kVariableDecimal}, Column("numeric", "numeric")), "c");
+  EXPECT_EQ(unsent({.form = Form::kFloat}, Column("numeric", "numeric")), "c");
+  EXPECT_EQ(unsent(text, Column("numeric", "numeric")), "");
+  EXPECT_EQ(unsent({.form = Form::kDecimal}, Column("numeric(10,2)", "numeric", 655366)), "");
+  EXPECT_EQ(unsent({.form = Form::kBits}, Column("bit varying", "varbit")), "c");
+  EXPECT_EQ(unsent({.form = Form::kBits}, Column("bit(8)", "bit", 8)), "");
+  EXPECT_EQ(unsent({.form = Form::kJson}, Column("hstore", "hstore")), "c (with Debezium 2.5)");
+  EXPECT_EQ(unsent({.form = Form::kMap}, Column("hstore", "hstore")), "");
+  EXPECT_EQ(unsent({.form = Form::kBytes}, Column("bytea", "bytea")), "");
+  EXPECT_EQ(unsent(text, Column("bytea", "bytea")), "c");
+  EXPECT_EQ(unsent(text, Column("bytea", "bytea"), true), "c (with Debezium 2.5)");
+  EXPECT_EQ(array("bytea", {.form = Form::kBytes}) + array("bytea", text), "c");
+  EXPECT_EQ(array("float8"), "c");
+  EXPECT_EQ(array("bpchar"), "c (with Debezium 2.5)");
+  for (const std::string_view name : {"text", "int4", "int8", "date", "uuid", "jsonb"})
+    EXPECT_EQ(array(name), "") << name;
+  for (const std::string_view name : {"text", "jsonb", "xml", "int4", "timestamptz", "ltree"})
+    EXPECT_EQ(unsent(text, Column(name, name)), "") << name;
 }
 
 TEST(ColumnsWithoutField, AreThoseThatRecordsLack) {
