@@ -187,7 +187,10 @@ FieldType TypeOfColumn(const ColumnType& column, const SchemalessFormat& format)
     return {.form = Form::kInteger, .digits = 8};
   if (name == "float4" || name == "float8") return {.form = Form::kFloat, .digits = 8};
   if (name == "numeric") return NumericType(column.typmod, format);
-  if (name == "money") return {.form = Form::kDecimal, .scale = format.money_digits};
+  if (name == "money") {
+    if (format.decimals_are_text) return {.form = Form::kText};
+    return {.form = Form::kDecimal, .scale = format.money_digits};
+  }
   if (name == "bytea") {
     using Binary = SchemalessFormat::Binary;
     const bool is_base64 = format.binary == Binary::kBase64 || format.binary == Binary::kUnsaid;

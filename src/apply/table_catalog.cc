@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "apply/column_catalog.h"
 #include "apply/row_fault.h"
@@ -45,6 +46,24 @@ ORDER BY i.indisprimary DESC, i.indexrelid, k)";
 constexpr std::chrono::milliseconds kAlterLimit = std::chrono::hours(1);
 
 constexpr std::string_view kDeletedType = " boolean NOT NULL DEFAULT false";
+
+// The type of an extension that a schema block stands for; empty: none.
+std::string ExtensionType(const FieldType& type) {
+  if (type.form == Form::kArray) {
+    const std::string element = ExtensionType(*type.element);
+    return element.empty() ? "" : element + "[]";
+  }
+  if (type.form == Form::kVector) return type.digits == 4 ? "halfvec" : "vector";
+  constexpr std::pair<Form, std::string_view> kTypes[] = {{Form::kLtree, "ltree"},
+                                                          {Form::kMap, "hstore"},
+                                                          {Form::kGeometry, "geometry"},
+                                                          {Form::kGeography, "geography"},
+                                                          {Form::kSparseVector, "sparsevec"}};
+  for (const auto& [form, name] : kTypes) {
+    if (form == type.form) return std::string(name);
+  }
+  return "";
+}
 
 std::string Names(const std::vector<std::string>& names) {
   std::string list;
@@ -156,11 +175,12 @@ absl::StatusOr<std::string> TableCatalog::TypeHere(const SourceColumn& column,
   const pg::Parameter parameters[] = {name};
   ASSIGN_OR_RETURN(
       const pg::Result found,
-      connection_.Execute("SELECT quote_ident(n.nspname) || '.' || quote_ident(t.typname) FROM "
-                          "pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
-                          "WHERE quote_ident(t.typname) = $1 AND t.typtype = 'b' AND t.typcategory "
-                          "<> 'A' ORDER BY n.nspname = 'public' DESC LIMIT 1",
-                          parameters));
+      connection_.Execute(
+          "SELECT quote_ident(n.nspname) || '.' || quote_ident(t.typname) FROM "
+          "pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
+          "WHERE quote_ident(t.typname) = $1 AND t.typtype = 'b' AND t.typcategory "
+          "<> 'A' AND n.nspname <> 'pg_catalog' ORDER BY n.nspname = 'public' DESC LIMIT 1",
+          parameters));
   if (found.rows() == 0) return PostgresType(type);
   return Cat(found.text(0, 0), modifier);
 }
@@ -168,8 +188,10 @@ absl::StatusOr<std::string> TableCatalog::TypeHere(const SourceColumn& column,
 absl::StatusOr<std::string> TableCatalog::TypeOf(const Field& field, const SourceTable* source) {
   RETURN_IF_ERROR(CheckName(field.name));
   const SourceColumn* column = source == nullptr ? nullptr : source->Find(field.name);
-  if (column == nullptr) return PostgresType(field.type);
-  return TypeHere(*column, field.type);
+  if (column != nullptr) return TypeHere(*column, field.type);
+  const std::string extension = ExtensionType(field.type);
+  if (extension.empty()) return PostgresType(field.type);
+  return TypeHere({.name = field.name, .type = extension, .is_built_in = false}, field.type);
 }
 
 absl::StatusOr<std::string> TableCatalog::ColumnSql(const Field& field, const SourceTable* source) {
