@@ -109,12 +109,21 @@ StartDecision Fresh(const StartFacts& facts) {
   return {TakeSnapshot{}, std::move(note)};
 }
 
+// When needed: somebody else has confirmed changes that are not in Kafka.
+StartDecision SnapshotOf(const SlotFacts& slot, Lsn passed) {
+  return {
+      TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
+      Cat("changes from ", WalRange(passed, slot.confirmed_flush),
+          " were confirmed by somebody else and are not in Kafka: a new snapshot has their rows")};
+}
+
 // Goes on where Debezium was, by its own offset.
 StartDecision TakeOver(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
   const ConnectFacts& debezium = *facts.connect;
   const Lsn passed = debezium.passed();
   if (slot.confirmed_flush > passed && !facts.trust_slot) {
+    if (facts.mode == SnapshotMode::kWhenNeeded) return SnapshotOf(slot, passed);
     return {Refuse(ExitCode::kSlotAhead,
                    Cat("slot ", facts.slot_name, " is ahead of Debezium's offset: changes from ",
                        WalRange(passed, slot.confirmed_flush),
@@ -196,8 +205,8 @@ std::string Name(const TopicPartition& partition) {
   return Cat("partition ", partition.partition, " of topic ", partition.topic);
 }
 
-// Whether the topics hold what the position says, so that a tail can be recognised.
-std::optional<RefuseToStart> UnusableTopics(const StartFacts& facts) {
+// Whether the topics have lost what the position says that they hold.
+std::optional<RefuseToStart> LostRecords(const StartFacts& facts) {
   if (!facts.exactly_once || facts.accept_topic_mismatch) return std::nullopt;
   const Lsn end_lsn = facts.position->end_lsn;
   for (const TailFacts& tail : facts.tails) {
@@ -209,8 +218,7 @@ std::optional<RefuseToStart> UnusableTopics(const StartFacts& facts) {
                         ": consumers that have not read them never will; ", NewSnapshotHint(),
                         "; ", AcceptHint()));
     }
-    if (tail.gone) continue;
-    if (tail.end < tail.next) {
+    if (!tail.gone && tail.end < tail.next) {
       return Refuse(
           ExitCode::kRecordsMissing,
           Cat(Name(tail.partition), " ends at offset ", tail.end, ", but ", tail.next - tail.end,
@@ -218,6 +226,16 @@ std::optional<RefuseToStart> UnusableTopics(const StartFacts& facts) {
               ", had been acknowledged: the broker has lost them, or the topic was made again; ",
               NewSnapshotHint(), "; ", AcceptHint()));
     }
+  }
+  return std::nullopt;
+}
+
+// Whether the tails can be recognised.
+std::optional<RefuseToStart> UnusableTails(const StartFacts& facts) {
+  if (!facts.exactly_once || facts.accept_topic_mismatch) return std::nullopt;
+  const Lsn end_lsn = facts.position->end_lsn;
+  for (const TailFacts& tail : facts.tails) {
+    if (tail.next < 0 || tail.gone) continue;
     if (tail.begin > tail.next && tail.end > tail.next) {
       return Refuse(ExitCode::kRecordsMissing,
                     Cat(Name(tail.partition), " begins at offset ", tail.begin,
@@ -287,6 +305,7 @@ StartDecision Resume(const StartFacts& facts) {
                 " are passed over (offset.mismatch.strategy)")};
   }
   if (slot.confirmed_flush > position.end_lsn) {
+    if (facts.mode == SnapshotMode::kWhenNeeded) return SnapshotOf(slot, position.end_lsn);
     return {
         Refuse(ExitCode::kSlotAhead,
                Cat("slot ", facts.slot_name, " is ahead of us: changes from ",
@@ -297,7 +316,12 @@ StartDecision Resume(const StartFacts& facts) {
   if (facts.mode == SnapshotMode::kAlways) {
     return {TakeSnapshot{.create_slot = false, .stream_from = position.end_lsn}, ""};
   }
-  if (auto refusal = UnusableTopics(facts)) return {*std::move(refusal), ""};
+  if (auto lost = LostRecords(facts)) {
+    if (facts.mode != SnapshotMode::kWhenNeeded) return {*std::move(lost), ""};
+    return {TakeSnapshot{.create_slot = false, .stream_from = position.end_lsn},
+            std::move(lost->message)};
+  }
+  if (auto refusal = UnusableTails(facts)) return {*std::move(refusal), ""};
   return {StreamFrom{.from = position.end_lsn}, ResumeNote(facts)};
 }
 

@@ -185,6 +185,12 @@ const Row kTable[] = {
      TakeSnapshot{}},
     {"slot ahead of the position", [](StartFacts& f) { f.slot->confirmed_flush = Lsn{2001}; },
      ExitCode::kSlotAhead},
+    {"slot ahead of the position, when needed",
+     [](StartFacts& f) {
+       f.slot->confirmed_flush = Lsn{2001};
+       f.mode = SnapshotMode::kWhenNeeded;
+     },
+     TakeSnapshot{.create_slot = false, .stream_from = Lsn{2001}}},
     {"slot exactly at the position", [](StartFacts& f) { f.slot->confirmed_flush = Lsn{2000}; },
      StreamFrom{.from = Lsn{2000}}},
     {"position beyond the server's WAL", [](StartFacts& f) { f.server_flush = Lsn{1999}; },
@@ -278,6 +284,13 @@ const Row kTable[] = {
        f.tails = {Tail(5, 0, 4)};
      },
      ExitCode::kRecordsMissing},
+    {"a broker that lost records, when needed",
+     [](StartFacts& f) {
+       f.exactly_once = true;
+       f.tails = {Tail(5, 0, 4)};
+       f.mode = SnapshotMode::kWhenNeeded;
+     },
+     TakeSnapshot{.create_slot = false, .stream_from = Lsn{2000}}},
     {"a broker that lost records, at least once", [](StartFacts& f) { f.tails = {Tail(5, 0, 4)}; },
      StreamFrom{.from = Lsn{2000}}},
     {"a broker that lost records, accepted",

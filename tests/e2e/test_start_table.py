@@ -190,6 +190,18 @@ def refuses(pipeline, code, *patterns):
     assert before == end_offsets(topics(pipeline.prefix + ".")), "nothing is written before that is decided"
 
 
+def snapshot_brings(pipeline, seqs):
+    """As the message says: a start with SNAPSHOT takes a new one, streams on, and the next start needs none."""
+    pipeline.source_options["snapshot.mode"] = "when_needed"
+    for start in range(2):
+        insert(pipeline, 1000 + start)
+        pipeline.start("produce")
+        wait_until("the new row", lambda last=1000 + start: pipeline.check_alive() or last in rows(pipeline))
+        assert pipeline.stop()[0] == 0
+    read = {envelope(m)["after"]["seq"] for m in pipeline.records("events") if (envelope(m) or {}).get("op") == "r"}
+    assert seqs <= read and 1001 not in read
+
+
 # --- Neither slot nor position, or one of them ---
 
 def test_topics_hold_records_but_nobody_knows_why(events):
@@ -252,6 +264,7 @@ def test_slot_ahead(stream):
     insert(stream, 1)
     stream.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [stream.slot])
     refuses(stream, 22, between(stream, position(stream)["end_lsn"], confirmed(stream)), SNAPSHOT)
+    snapshot_brings(stream, {0, 1})
 
 
 def test_slot_ahead_of_debeziums_offset(stream):
@@ -264,6 +277,7 @@ def test_slot_ahead_of_debeziums_offset(stream):
     passed = stream.source.value("SELECT '0/0'::pg_lsn + %s::numeric", [max(offset.get("lsn_commit") or 0, offset["lsn_proc"])])
     refuses(stream, 22, "ahead of Debezium's offset", between(stream, passed, confirmed(stream)), SNAPSHOT,
             r"source\.offset\.mismatch\.strategy=trust_slot")
+    snapshot_brings(stream, {0, 1})
 
 
 def test_slot_ahead_and_trusted(stream):
@@ -350,6 +364,7 @@ def test_topic_made_again(stream):
     client = admin_client()  # It must outlive its futures.
     client.create_topics([NewTopic(name, 1, 1)])[name].result()
     refuses(stream, 57, r"ends at offset 0, but \d+ more records", ACCEPT, SNAPSHOT)
+    snapshot_brings(stream, set(range(1, seq + 2)))
 
 
 def expire(topic, before, folder):
