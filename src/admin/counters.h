@@ -143,6 +143,7 @@ struct SinkCounters {
   bool connected = false;
   uint64_t partitions = 0;              // Assigned to this worker.
   uint64_t incomplete_rows = 0;         // Of the whole sink: walrelay.incomplete_rows.
+  uint64_t parked_topics = 0;           // The same; they wait for somebody.
   std::optional<uint64_t> lag_records;  // In Kafka and not applied; none: not known.
   int64_t oldest_waiting_micros =
       0;  // When the oldest record that is not applied yet was produced, since 1970; 0: none waits.

@@ -95,6 +95,7 @@ SinkCounters Sum(const SinkView& sink) {
     sum.connected = sum.connected && one.connected;
     sum.partitions += one.partitions;
     sum.incomplete_rows = std::max(sum.incomplete_rows, one.incomplete_rows);
+    sum.parked_topics = std::max(sum.parked_topics, one.parked_topics);
     if (one.lag_records) sum.lag_records = sum.lag_records.value_or(0) + *one.lag_records;
     sum.last_event_micros = std::max(sum.last_event_micros, one.last_event_micros);
   }

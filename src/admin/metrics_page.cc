@@ -187,6 +187,9 @@ void AddSink(FamilySet& out, std::string_view stage, const SinkView& view, WallT
   out.Gauge("walrelay_incomplete_rows",
             "Rows that lack a value which was not sent; see walrelay.incomplete_rows.", labels,
             Real(sink.incomplete_rows));
+  out.Gauge("walrelay_parked_topics",
+            "Topics of tables that wait for walrelay apply resume, and are not in the lag.", labels,
+            Real(sink.parked_topics));
   if (sink.lag_records) {
     out.Gauge("walrelay_lag_records", "Records in Kafka that are not applied yet.", labels,
               Real(*sink.lag_records));

@@ -61,21 +61,24 @@ absl::Status CaptureSession::Connect() {
   catalog_ = *std::move(catalog);
   catalog_->set_limit(kCatalogLimit);
   RETURN_IF_ERROR(BeginAlone());
-  ASSIGN_OR_RETURN(link_, KafkaLink::Open({.client = settings.kafka,
-                                           .slot = settings.source.slot,
-                                           .topic_rules = settings.topic_rules,
-                                           .connect_topic = settings.offset_topic,
-                                           .connect_key = envelope::ConnectOffsetKey(
-                                               settings.pipeline, settings.envelope->topic_prefix),
-                                           .options_hash = settings.options_hash,
-                                           .run_id = settings.envelope->run_id,
-                                           .exactly_once = settings.exactly_once,
-                                           .transactional = settings.transactional,
-                                           .transaction_limits = settings.transaction_limits,
-                                           .accept_mismatch = settings.accept_topic_mismatch,
-                                           .clock_topic =
-                                               envelope::HeartbeatTopic(*settings.envelope)},
-                                          shared_.memory, shared_.counters));
+  ASSIGN_OR_RETURN(
+      link_,
+      KafkaLink::Open(
+          {.client = settings.kafka,
+           .slot = settings.source.slot,
+           .topic_rules = settings.topic_rules,
+           .connect_topic = settings.offset_topic,
+           .connect_key =
+               envelope::ConnectOffsetKey(settings.pipeline, settings.envelope->topic_prefix),
+           .options_hash = settings.options_hash,
+           .run_id = settings.envelope->run_id,
+           .exactly_once = settings.exactly_once,
+           .transactional = settings.transactional,
+           .transaction_limits = settings.transaction_limits,
+           .accept_mismatch = settings.accept_topic_mismatch,
+           .clock_topic = envelope::HeartbeatTopic(*settings.envelope),
+           .on_topic = [&board = shared_.board](std::string_view topic) { board.AddTopic(topic); }},
+          shared_.memory, shared_.counters));
   tables_ = std::make_unique<TableRegistry>(*catalog_, settings.source, settings.envelope,
                                             shared_.counters);
   encoder_ = std::make_unique<envelope::Encoder>(settings.envelope);

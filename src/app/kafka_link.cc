@@ -105,6 +105,7 @@ void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {
   watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn, base_.last_commit_lsn);
   written_ = confirmed_ = base_.end_lsn;
   connect_offset_ = recorded_connect_offset_ = base_.connect_offset;
+  for (const auto& [name, where] : base_.topics) Tell(name);
   if (earlier == Earlier::kNothing) {
     // The counts stay pinned; where the partitions end is looked at when each topic comes.
     for (auto& [topic, where] : base_.topics)
@@ -173,6 +174,7 @@ absl::StatusOr<bool> KafkaLink::Adopt(const std::string& name) {
     if (once_ && is_new) once_->Start(topic.ids.back(), offset, offset);
   }
   RETURN_IF_ERROR(producer_->Prefetch(name));
+  Tell(name);
   CrashPoint("topic-adopted");
   by_name_.emplace(name, std::move(topic));
   return is_new;

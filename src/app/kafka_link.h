@@ -21,6 +21,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -60,6 +61,8 @@ struct KafkaLinkOptions {
   bool accept_mismatch = false;  // Topics that do not hold what we have written are taken as found.
   // Its records come by the clock and not by the stream: they are never compared. Empty: none.
   std::string clock_topic{};
+  // Told of each topic that it has written to, or is about to.
+  std::function<void(std::string_view)> on_topic{};
 };
 
 // One for each pipeline, the same for each of its processes: who has it last fences the others.
@@ -228,6 +231,9 @@ class KafkaLink {
   absl::StatusOr<kafka::LogEnds> Ends(const std::string& topic);
   absl::StatusOr<Topic*> FindTopic(const Record& record);
   absl::StatusOr<bool> Adopt(const std::string& name);
+  void Tell(std::string_view topic) {
+    if (options_.on_topic) options_.on_topic(topic);
+  }
   absl::StatusOr<bool> PassOver(const Topic& topic, const Record& record, kafka::PartitionId id);
   void TakeTail(const TailFacts& tail);
   absl::Status CheckOffsets();

@@ -204,7 +204,7 @@ absl::StatusOr<std::map<TopicPartition, int64_t>> SinkWorker::Receive(
     const std::set<TopicPartition>& partitions) {
   GiveUp();
   ASSIGN_OR_RETURN(assigned_, StartOffsets(partitions));
-  parked_ = sink_->ParkedTopics();
+  SetParked(sink_->ParkedTopics());
   std::erase_if(assigned_, [&](const auto& next) { return parked_.contains(next.first.topic); });
   counters_.partitions = assigned_.size();
   ShowState();
@@ -252,6 +252,11 @@ absl::Status SinkWorker::Attend() {
   return absl::AbortedError(Cat("going on with ", attended.resumed, " parked topics"));
 }
 
+void SinkWorker::SetParked(std::map<std::string, std::string> parked) {
+  parked_ = std::move(parked);
+  counters_.parked_topics = parked_.size();
+}
+
 // What a parked topic has read ahead is dropped by the sink; no more is fetched.
 absl::Status SinkWorker::PauseParked() {
   const auto parked = sink_->ParkedTopics();
@@ -260,7 +265,7 @@ absl::Status SinkWorker::PauseParked() {
     if (parked.contains(partition.topic) && !parked_.contains(partition.topic))
       RETURN_IF_ERROR(consumer_->Pause(partition));
   }
-  parked_ = parked;
+  SetParked(parked);
   works_ = true;
   ShowState();
   return absl::OkStatus();
@@ -438,7 +443,7 @@ absl::Status SinkWorker::RunSession() {
   ASSIGN_OR_RETURN(consumer_, kafka::Consumer::Open(options_.kafka, options_.group));
   subscribed_.clear();
   topic_gone_since_.reset();
-  parked_ = sink_->ParkedTopics();
+  SetParked(sink_->ParkedTopics());
   counters_.connected = connected_before_ = true;
   publish_at_ = Clock::now() + kPublishEvery;
 

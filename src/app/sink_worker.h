@@ -85,6 +85,7 @@ class SinkWorker {
   absl::Status CheckTopics();
   absl::Status Attend();
   absl::Status PauseParked();
+  void SetParked(std::map<std::string, std::string> parked);
   bool HasNothingToDo() const;
   void Works();
   void ShowState();

@@ -28,8 +28,15 @@ absl::Status StreamError(absl::Status status) {
   const std::string sqlstate = pg::SqlStateOf(status);
   if (sqlstate == "42704") {  // undefined_object: the message names the kind
     const bool publication = Message(status).find("publication") != std::string_view::npos;
-    return WithExitCode(std::move(status),
-                        publication ? ExitCode::kPublicationMissing : ExitCode::kSlotMissing);
+    if (!publication) return WithExitCode(std::move(status), ExitCode::kSlotMissing);
+    return WithExitCode(
+        absl::Status(status.code(),
+                     Cat(Message(status),
+                         ": it was dropped, or is newer than the changes to be "
+                         "read, which cannot be read without it; to go on with a new snapshot: "
+                         "walrelay slot drop, then start once with --set "
+                         "source.snapshot.mode=when_needed")),
+        ExitCode::kPublicationMissing);
   }
   // object_not_in_prerequisite_state: an invalidated slot; undefined_file: its WAL segment was
   // removed.

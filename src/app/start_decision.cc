@@ -136,9 +136,14 @@ StartDecision TakeOver(const StartFacts& facts) {
   // It has passed that commit whatever the slot says: the server was not told yet. Or the slot has
   // passed WAL without commits: what comes then still names this commit as the one before.
   const Lsn from = std::max(slot.confirmed_flush, debezium.last_commit);
+  std::string note = Cat("slot ", facts.slot_name, " was last read by Debezium: going on behind ",
+                         from, ", and what it has written already is not written again");
+  if (slot.confirmed_flush > passed) {
+    note += Cat("; changes from ", WalRange(passed, slot.confirmed_flush),
+                " are passed over (offset.mismatch.strategy)");
+  }
   return {StreamFrom{.from = from, .adopt = true, .debezium_passed = debezium.last_commit},
-          Cat("slot ", facts.slot_name, " was last read by Debezium: going on behind ", from,
-              ", and what it has written already is not written again")};
+          std::move(note)};
 }
 
 StartDecision SlotWithoutPosition(const StartFacts& facts) {

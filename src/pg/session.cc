@@ -92,12 +92,12 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Connect(const ConnectionOption
   if (PQstatus(connection.get()) == CONNECTION_BAD && PQsocket(connection.get()) < 0) {
     return CannotConnect(connection.get(), what);
   }
+  PQsetNoticeReceiver(connection.get(), IgnoreNotice, nullptr);
   // Verbose errors carry the SQLSTATE, which libpq gives in no other way while it connects.
   PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
   RETURN_IF_ERROR(FinishConnecting(connection.get(), complete.Describe(), deadline));
 
   PQsetErrorVerbosity(connection.get(), PQERRORS_DEFAULT);
-  PQsetNoticeReceiver(connection.get(), IgnoreNotice, nullptr);
   if (PQsetnonblocking(connection.get(), 1) != 0) return ConnectionError(connection.get(), what);
   return std::make_unique<Session>(std::move(connection));
 }

@@ -1,4 +1,6 @@
 """Tables that change at the source under a running pipeline: their mirrors follow, or wait and say why."""
+import re
+
 import pytest
 
 import harness
@@ -65,6 +67,8 @@ def test_the_rest_waits_until_somebody_resumes_it(pipeline):
         assert "column gone was dropped or renamed in the source" in text
         assert "column price is numeric(5,2) here and text in the source" in text
         assert "target.schema.column.retyped, target.schema.column.dropped" in text
+    wait_until("both told by /metrics",
+               lambda: re.findall(r"walrelay_parked_topics{.*} (\d)", pipeline.http("/metrics")[1]) == ["1", "1"], 10)
     for _, database, mirror in pipeline.copies("items"):
         assert database.query(f"SELECT id, gone FROM {mirror} ORDER BY id") == [(1, "x"), (2, None)], "up to the change"
     assert pipeline.stop()[0] == 0

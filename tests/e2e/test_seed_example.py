@@ -86,6 +86,8 @@ def check_status(shop):
     assert status["connector"]["state"] == "RUNNING"
     assert [(task["id"], task["state"]) for task in status["tasks"]] == [(0, "RUNNING")]
     assert json.loads(shop.http("/connectors")[1]) == [shop.name]
+    topics = json.loads(shop.http(f"/connectors/{shop.name}/topics")[1])[shop.name]["topics"]
+    assert {shop.topic(table) for table in SHOP} <= set(topics)
     assert shop.http("/connectors/nobody/status")[0] == 404
     assert shop.http("/health")[0] == 200
     metrics = shop.http("/metrics")[1]

@@ -50,6 +50,22 @@ def test_slot_dropped_while_it_streams(events):
     assert ends(events) == 20
 
 
+def test_publication_that_is_newer_than_the_changes(events):
+    events.start("produce")
+    events.wait_streaming()
+    assert events.stop()[0] == 0
+    events.source.query(f'DROP PUBLICATION "{events.name}"')
+    events.source.query("INSERT INTO events VALUES (1, 1, 'x')")
+    for _ in range(2):  # The start makes a new one, which does not help.
+        assert run_until_it_ends(events) == 30
+        assert "is newer than the changes to be read" in events.log().splitlines()[-1]
+    assert events.command("slot", "drop", "--yes").returncode == 0
+    events.source_options["snapshot.mode"] = "when_needed"
+    events.start("produce")
+    wait_until("the row", lambda: events.check_alive() or len(events.records("events")) == 1)
+    assert events.stop()[0] == 0
+
+
 def test_wrong_password(events):
     events.source_options["database.password"] = "not-the-password"
     assert run_until_it_ends(events) == 11

@@ -37,6 +37,14 @@ TEST_F(ConnectionTest, ReturnsRowsAndNulls) {
   EXPECT_GE(connection.server_version(), 120000);
 }
 
+TEST_F(ConnectionTest, KeepsTheServersNoticesToItself) {
+  ConnectionOptions options = TestServer();
+  options.Set("application_name", std::string(100, 'x'));
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(Connection::Connect(options).ok());
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST_F(ConnectionTest, RefusesANulByteInAParameter) {
   Connection connection = ConnectToTestServer();
   const std::array<Parameter, 1> parameters = {"a\0b"sv};
