@@ -30,6 +30,7 @@ constexpr auto kKafkaAway = 30s;  // Then the replication connection is left (DE
 constexpr auto kConnectLimit = 10s;
 constexpr auto kSlotLimit = 60s;  // Then the supervisor's turn: it asks anew.
 constexpr auto kSlotLookEvery = 50ms;
+constexpr auto kSlotQuiet = 2s;  // A killed process's walsender is there for less.
 constexpr auto kCatalogLimit =
     5s;  // Below the status interval: a look-up must not cost the connection.
 
@@ -181,6 +182,13 @@ absl::StatusOr<std::optional<uint64_t>> CaptureSession::Xmin(SteadyTime now) {
   return xmin_;
 }
 
+void CaptureSession::ShowBusy(const absl::Status& busy, SteadyTime since) {
+  shared_.board.Set("capture", admin::State::kWaiting, Message(busy));
+  if (has_said_busy_ || Clock::now() < since + kSlotQuiet) return;
+  has_said_busy_ = true;
+  log::Info("waiting for the slot: ", Message(busy));
+}
+
 absl::Status CaptureSession::Pause(std::chrono::milliseconds pause) {
   const SteadyTime until = Clock::now() + pause;
   while (Clock::now() < until) {
@@ -197,13 +205,13 @@ absl::Status CaptureSession::FenceWhenSlotIsFree() {
   ASSIGN_OR_RETURN(const bool needed, link_->NeedsFence());
   if (!needed) return absl::OkStatus();
   const std::string& name = shared_.settings.source.slot;
-  for (const SteadyTime give_up = Clock::now() + kSlotLimit;;) {
+  for (const SteadyTime begun = Clock::now();;) {
     ASSIGN_OR_RETURN(const auto slot, wal::ReadSlot(*catalog_, name));
     if (!slot || !slot->active) break;
     const absl::Status busy = absl::UnavailableError(
         Cat("slot ", name, " is in use by backend ", slot->active_pid));
-    if (Clock::now() > give_up) return busy;
-    shared_.board.Set("capture", admin::State::kWaiting, Message(busy));
+    if (Clock::now() > begun + kSlotLimit) return busy;
+    ShowBusy(busy, begun);
     RETURN_IF_ERROR(loop_.Wait({}, Clock::now() + kSlotLookEvery));
   }
   if (!begins_alone_) RETURN_IF_ERROR(BeginAlone());

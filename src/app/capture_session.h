@@ -95,6 +95,8 @@ class CaptureSession {
   Lsn server_flush() const { return identity_.flush_lsn; }
   // source.xmin: the slot's catalog_xmin, read anew every xmin.fetch.interval.ms; none without.
   absl::StatusOr<std::optional<uint64_t>> Xmin(SteadyTime now);
+  // Somebody else has had the slot since then: says so on the board, and in the log after a while.
+  void ShowBusy(const absl::Status& busy, SteadyTime since);
   // Waits, and keeps everything else alive meanwhile.
   absl::Status Pause(std::chrono::milliseconds pause);
   // The position that earlier runs left; none at a first start. After Decide().
@@ -129,6 +131,7 @@ class CaptureSession {
 
   CaptureShared shared_;
   Loop loop_;
+  bool has_said_busy_ = false;
   std::optional<pg::Connection> catalog_;
   std::optional<wal::ReplicationStream> stream_;
   std::unique_ptr<KafkaLink> link_;

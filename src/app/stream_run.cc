@@ -96,14 +96,14 @@ absl::Status StreamRun::Start(Lsn from) {
                             .start_lsn = from,
                             .publications = {source.publication},
                             .parameters = source.slot_stream_params};
-  const SteadyTime give_up = Clock::now() + kSlotRetryFor;
+  const SteadyTime begun = Clock::now();
   for (;;) {
     const absl::Status status = session_.stream().Start(options);
     if (status.ok()) break;
     // A walsender of a process that died may hold the slot until the server notices.
-    if (pg::SqlStateOf(status) != kObjectInUse || Clock::now() > give_up)
+    if (pg::SqlStateOf(status) != kObjectInUse || Clock::now() > begun + kSlotRetryFor)
       return StreamError(status);
-    session_.shared().board.Set("capture", admin::State::kWaiting, Message(status));
+    session_.ShowBusy(status, begun);
     RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now() + kSlotRetryEvery));
     RETURN_IF_ERROR(session_.Tend());
   }

@@ -90,6 +90,10 @@ absl::StatusOr<int64_t> LetterStore::Change(std::string_view statement, std::opt
   return changed.affected_rows();
 }
 
+absl::StatusOr<int64_t> LetterStore::Chosen(std::optional<int64_t> id) {
+  return Change("SELECT FROM walrelay.dead_letters", id);
+}
+
 absl::StatusOr<int64_t> LetterStore::Mark(std::optional<int64_t> id) {
   return Change("UPDATE walrelay.dead_letters SET retry_at = now()", id);
 }

@@ -51,7 +51,8 @@ class LetterStore {
   // Oldest first, without their bytes.
   absl::StatusOr<std::vector<StoredLetter>> List(int64_t limit);
   absl::StatusOr<std::optional<StoredLetter>> Read(int64_t id);
-  // All of them, or one with all others of its key. How many.
+  // All of them, or one with all others of its key. How many; Chosen() only counts.
+  absl::StatusOr<int64_t> Chosen(std::optional<int64_t> id);
   absl::StatusOr<int64_t> Mark(std::optional<int64_t> id);
   absl::StatusOr<int64_t> Drop(std::optional<int64_t> id);
 

@@ -114,7 +114,11 @@ def test_rows_that_the_target_refuses(events):
     shown = events.command("dlq", "show", str(found[0]["id"]), "--sink", "target")
     assert shown.returncode == 0 and "secret" in shown.stdout
 
-    assert events.command("dlq", "drop", "--all", "--sink", "target").returncode == 3, "nobody said yes"
+    refused = events.command("dlq", "drop", "--all")
+    assert refused.returncode == 3 and "2 letters of the target" in refused.stderr, "nobody said yes"
+    assert "no dead letter 99" in events.command("dlq", "drop", "99", "--sink", "target", "--dry-run").stderr
+    preview = events.command("dlq", "retry", str(found[0]["id"]), "--sink", "target", "--dry-run")
+    assert f"target: letter {found[0]['id']} and 1 of its row would be applied again" in preview.stderr
     assert events.command("dlq", "retry", str(found[0]["id"])).returncode == 2, "of which sink?"
     assert events.command("dlq", "retry").returncode == 2, "which one?"
     events.target.query("ALTER TABLE public.events DROP CONSTRAINT small")

@@ -152,6 +152,7 @@ def test_two_processes_do_not_take_turns(stream):
         second = start_another(stream, "second.log")
         wait_until("commits of the first beside it", lambda: (counter(stream, "walrelay_positions_written_total") or 0) >= 20, 120)
         assert second.poll() is None and "streaming slot" not in (stream.folder / "second.log").read_text()
+        wait_until("the second to say why", lambda: "waiting for the slot" in (stream.folder / "second.log").read_text(), 20)
         stream.kill()
         wait_until("the second takes over", lambda: "streaming slot" in (stream.folder / "second.log").read_text())
         stream.start("produce")  # As a supervisor would.

@@ -47,6 +47,32 @@ void WriteLetter(JsonWriter& json, const std::string& sink, const apply::StoredL
 
 std::string LetterCount(int64_t count) { return Cat(count, count == 1 ? " letter" : " letters"); }
 
+// Each sink that has some of the letters asked for, and how many they are, with those of their
+// rows.
+absl::Status ForEachChosen(
+    const Config& config, Console& console, const DlqRequest& request,
+    const std::function<absl::Status(const std::string& sink, const std::string& what,
+                                     apply::LetterStore& store)>& visit) {
+  RETURN_IF_ERROR(CheckOneSink(config, request));
+  bool found = false;
+  RETURN_IF_ERROR(ForEachStore(
+      config, request.sink,
+      [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
+        ASSIGN_OR_RETURN(const int64_t count, store.Chosen(request.id));
+        if (count == 0) return absl::OkStatus();
+        found = true;
+        const bool has_others = request.id && count > 1;
+        return visit(sink,
+                     has_others ? Cat("letter ", *request.id, " and ", count - 1, " of its row")
+                                : LetterCount(count),
+                     store);
+      }));
+  if (!found && request.id)
+    return absl::InvalidArgumentError(Cat("there is no dead letter ", *request.id));
+  if (!found) console.out << "no dead letters\n";
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ListLettersCommand(const Config& config, Console& console, const DlqRequest& request,
@@ -119,36 +145,33 @@ absl::Status ShowLetterCommand(const Config& config, Console& console, const Dlq
 
 absl::Status RetryLettersCommand(const Config& config, Console& console,
                                  const DlqRequest& request) {
-  RETURN_IF_ERROR(CheckOneSink(config, request));
-  return ForEachStore(config, request.sink,
-                      [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
-                        if (!MayProceedUnasked(console, request.consent,
-                                               Cat(sink, ": letters would be applied again"))) {
-                          return absl::OkStatus();
-                        }
-                        ASSIGN_OR_RETURN(const int64_t marked, store.Mark(request.id));
-                        console.out << Cat(
-                            sink, ": ", LetterCount(marked),
-                            " marked; the process that applies this pipeline tries them within "
-                            "seconds, or at its next start\n");
-                        return absl::OkStatus();
-                      });
+  return ForEachChosen(config, console, request,
+                       [&](const std::string& sink, const std::string& what,
+                           apply::LetterStore& store) -> absl::Status {
+                         if (!MayProceedUnasked(console, request.consent,
+                                                Cat(sink, ": ", what, " would be applied again"))) {
+                           return absl::OkStatus();
+                         }
+                         ASSIGN_OR_RETURN(const int64_t marked, store.Mark(request.id));
+                         console.out << Cat(
+                             sink, ": ", LetterCount(marked),
+                             " marked; the process that applies this pipeline tries them within "
+                             "seconds, or at its next start\n");
+                         return absl::OkStatus();
+                       });
 }
 
 absl::Status DropLettersCommand(const Config& config, Console& console, const DlqRequest& request) {
-  RETURN_IF_ERROR(CheckOneSink(config, request));
-  return ForEachStore(
-      config, request.sink,
-      [&](const std::string& sink, apply::LetterStore& store) -> absl::Status {
+  return ForEachChosen(
+      config, console, request,
+      [&](const std::string& sink, const std::string& what,
+          apply::LetterStore& store) -> absl::Status {
         ASSIGN_OR_RETURN(
             const bool proceed,
-            MayProceed(
-                console, request.consent,
-                Cat(sink, ": ",
-                    request.id ? Cat("dead letter ", *request.id, " and all others of its row are")
-                               : "all dead letters are",
-                    " deleted; their changes are missing in the mirror until the rows "
-                    "change again")));
+            MayProceed(console, request.consent,
+                       Cat("Deletes ", what, " of the ", sink,
+                           "; their changes are missing in its mirrors until the rows change "
+                           "again.")));
         if (!proceed) return absl::OkStatus();
         ASSIGN_OR_RETURN(const int64_t dropped, store.Drop(request.id));
         console.out << Cat(sink, ": ", LetterCount(dropped), " dropped\n");
