@@ -3,7 +3,6 @@
 
 #include <functional>
 
-#include "apply/parked_tables.h"
 #include "apply/sink.h"
 #include "apply/source_catalog.h"
 #include "tests/apply/sink_fixture.h"
@@ -46,16 +45,6 @@ class SchemaChanges : public BothSizes {
     return parked.empty() ? "" : parked.begin()->second;
   }
   std::string Next() { return target->One("SELECT max(next_offset) FROM walrelay.progress"); }
-  // As walrelay apply resume and the worker do: reads on from where the table was parked.
-  void Resume(Sink& sink) {
-    ParkedTables tables(target->connection(), "test", "target");
-    ASSERT_EQ(*tables.AskToResume("public.t"), 1);
-    const auto attended = sink.Attend();
-    ASSERT_TRUE(attended.ok()) << Message(attended.status());
-    ASSERT_EQ(attended->resumed, 1);
-    applied = 0;
-    MustApply(sink);
-  }
   // The source's catalog says what `says` returns, each time anew.
   SinkOptions WithSource(std::function<SourceTable()> says) {
     SinkOptions options = Options();

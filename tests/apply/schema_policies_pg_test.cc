@@ -5,7 +5,6 @@
 
 #include <vector>
 
-#include "apply/parked_tables.h"
 #include "tests/apply/sink_fixture.h"
 
 namespace walrelay::apply {
@@ -215,16 +214,6 @@ class EachPolicy : public BothSizes {
                     change.repair));
   }
   std::string Parked() { return target->One("SELECT count(*) FROM walrelay.parked_tables"); }
-  // As walrelay apply resume and the worker do.
-  void Resume(Sink& sink) {
-    ParkedTables tables(target->connection(), "test", "target");
-    ASSERT_EQ(*tables.AskToResume("public.t"), 1);
-    const auto attended = sink.Attend();
-    ASSERT_TRUE(attended.ok()) << Message(attended.status());
-    ASSERT_EQ(attended->resumed, 1);
-    applied = 0;
-    MustApply(sink);
-  }
 
   void Play(const Change& change, SchemaPolicy policy);
   std::unique_ptr<Sink> PlayUpTo(const Change& change, SchemaPolicy policy);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "apply/parked_tables.h"
 #include "apply/sink.h"
 #include "base/status.h"
 #include "tests/apply/database.h"
@@ -98,6 +99,16 @@ class SinkTest : public ::testing::Test {
     auto result = Apply(sink);
     EXPECT_TRUE(result.ok()) << Message(result.status());
     return result.ok() ? *result : BatchResult();
+  }
+  // As walrelay apply resume and the worker do: reads on from where public.t was parked.
+  void Resume(Sink& sink) {
+    ParkedTables tables(target->connection(), "test", "target");
+    ASSERT_EQ(*tables.AskToResume("public.t"), 1);
+    const auto attended = sink.Attend();
+    ASSERT_TRUE(attended.ok()) << Message(attended.status());
+    ASSERT_EQ(attended->resumed, 1);
+    applied = 0;
+    MustApply(sink);
   }
   std::string Mirror(std::string_view columns = "id, v, n") {
     return target->All(Cat("SELECT ", columns, " FROM public.t ORDER BY id, v"));

@@ -1,6 +1,5 @@
 #include "app/commands/position_transfer.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
