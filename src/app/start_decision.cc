@@ -124,14 +124,16 @@ StartDecision TakeOver(const StartFacts& facts) {
   const Lsn passed = debezium.passed();
   if (slot.confirmed_flush > passed && !facts.trust_slot) {
     if (facts.mode == SnapshotMode::kWhenNeeded) return SnapshotOf(slot, passed);
-    return {Refuse(ExitCode::kSlotAhead,
-                   Cat("slot ", facts.slot_name, " is ahead of Debezium's offset: changes from ",
-                       WalRange(passed, slot.confirmed_flush),
-                       " were confirmed by somebody else and are not in Kafka; if that was Debezium "
-                       "itself, on an idle server (lsn.flush.mode=connector_and_driver), start once "
-                       "with --set source.offset.mismatch.strategy=trust_slot; else ",
-                       NewSnapshotHint())),
-            ""};
+    return {
+        Refuse(ExitCode::kSlotAhead,
+               Cat("slot ", facts.slot_name, " is ahead of Debezium's offset: changes from ",
+                   WalRange(passed, slot.confirmed_flush),
+                   " were confirmed by somebody else and are not in Kafka; if that was Debezium "
+                   "itself, on an idle server (lsn.flush.mode=connector_and_driver), start once "
+                   "with --set source.offset.mismatch.strategy=trust_slot, and with --set "
+                   "pipeline.topic.mismatch=accept where that ends with 58; else ",
+                   NewSnapshotHint())),
+        ""};
   }
   // It has passed that commit whatever the slot says: the server was not told yet. Or the slot has
   // passed WAL without commits: what comes then still names this commit as the one before.

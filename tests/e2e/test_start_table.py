@@ -280,6 +280,24 @@ def test_slot_ahead_of_debeziums_offset(stream):
     snapshot_brings(stream, {0, 1})
 
 
+def test_slot_that_an_idle_debezium_has_confirmed(stream):
+    """With lsn.flush.mode=connector_and_driver: what it has passed had nothing for it. The advice of the message is followed."""
+    run_once(stream)
+    produce(POSITIONS, stream.slot, None)
+    stream.source.query("CREATE TABLE elsewhere (n int)")
+    stream.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [stream.slot])
+    refuses(stream, 22, "ahead of Debezium's offset", r"source\.offset\.mismatch\.strategy=trust_slot")
+    refuses(stream, 22, ACCEPT)
+    stream.source_options["offset.mismatch.strategy"] = "trust_slot"
+    insert(stream, 1)
+    refuses(stream, 58, ACCEPT)  # The record of what the slot has passed does not come again.
+    stream.pipeline_options["topic.mismatch"] = "accept"
+    stream.start("produce")
+    wait_until("the next row", lambda: stream.check_alive() or rows(stream) == [0, 1])
+    assert stream.stop()[0] == 0
+    assert re.search(r"changes from \S+ to \S+ .* are passed over", stream.log())
+
+
 def test_slot_ahead_and_trusted(stream):
     run_once(stream)
     insert(stream, 1)
