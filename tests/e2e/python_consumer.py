@@ -4,10 +4,10 @@ Poll a message, parse it, store the raw event in the lake, apply the change to t
 target, commit the offset: one message after the other, each database by itself. Killed between two of these steps it does
 not know what it has done, and does it again: at-least-once.
 
-usage: python_consumer.py KAFKA GROUP TOPIC_PATTERN LAKE TARGET [STEP:NUMBER]
+usage: python_consumer.py KAFKA GROUP TOPIC_PATTERN LAKE TARGET [STEP:NUMBER [EVENTS_A_COMMIT]]
 
-STEP:NUMBER kills it (SIGKILL) right after that step (raw, processed, target, commit) of the NUMBERth event; "batch:NUMBER"
-commits offsets once in NUMBER events only, as consumers do that want to be faster.
+STEP:NUMBER kills it (SIGKILL) right after that step (raw, processed, target, commit) of the NUMBERth event, "never" does not.
+EVENTS_A_COMMIT: offsets are committed once in so many events only, as consumers do that want to be faster.
 """
 import dataclasses
 import datetime
@@ -89,7 +89,8 @@ class Databases:
 
 def main():
     kafka, group, pattern, lake, target = sys.argv[1:6]
-    step, number = sys.argv[6].split(":") if len(sys.argv) > 6 else ("", "0")
+    step, _, number = (sys.argv[6] if len(sys.argv) > 6 else "never").partition(":")
+    events_a_commit = int(sys.argv[7]) if len(sys.argv) > 7 else 1
     databases = Databases(lake, target)
     # The short session lets the test see soon that a killed one has left its group.
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": group, "auto.offset.reset": "earliest",
@@ -117,7 +118,7 @@ def main():
             done("processed")
             databases.apply(databases.target, event.table, ("__cdc_operation", "__cdc_timestamp", "__synced_at"), event)
             done("target")
-        if step != "batch" or events % int(number) == 0:
+        if events % events_a_commit == 0:
             consumer.commit(message=message, asynchronous=False)
         done("commit")
     consumer.close()
