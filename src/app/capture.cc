@@ -44,8 +44,9 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
   session.link().Begin(position, replays ? Earlier::kOurs : Earlier::kNothing,
                        session.server_flush());
   // Nothing is confirmed, and nothing sent, before our position is there. Where the slot has been
-  // ours, another process may still have it: RunStream() claims the position when the slot is free.
-  if (new_epoch) RETURN_IF_ERROR(session.link().Claim());
+  // ours, another process may still have it: RunStream() claims the position when the slot is free,
+  // and where the stream has to settle a doubt, when it has.
+  if (new_epoch && !session.in_doubt()) RETURN_IF_ERROR(session.link().Claim());
   return from;
 }
 

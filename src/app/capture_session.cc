@@ -294,18 +294,39 @@ absl::StatusOr<std::vector<std::string>> CaptureSession::TopicsWithRecords(
   return filled;
 }
 
+std::map<std::string, int32_t> CaptureSession::OwnTopics() const {
+  const envelope::Options& names = *shared_.settings.envelope;
+  std::map<std::string, int32_t> own;
+  for (const auto& [topic, partitions] : partition_counts_) {
+    if (topic.starts_with(names.topic_prefix + names.topic_delimiter))
+      own.emplace(topic, partitions);
+  }
+  return own;
+}
+
 absl::Status CaptureSession::TakeOver(PositionRecord& position, Lsn passed) {
   position.last_commit_lsn = passed;
   position.connect_offset = connect_offset_;
   if (!shared_.settings.exactly_once) return absl::OkStatus();
-  const std::string prefix =
-      shared_.settings.envelope->topic_prefix + shared_.settings.envelope->topic_delimiter;
-  std::map<std::string, int32_t> topics;
-  for (const auto& [topic, partitions] : partition_counts_) {
-    if (topic.starts_with(prefix)) topics.emplace(topic, partitions);
-  }
-  ASSIGN_OR_RETURN(position.topics, link_->FindDebeziumTails(topics, passed));
+  ASSIGN_OR_RETURN(DebeziumTails tails,
+                   link_->FindDebeziumTails(OwnTopics(), passed, position.end_lsn));
+  position.last_commit_lsn = tails.last_commit;
+  position.topics = std::move(tails.topics);
+  if (!tails.doubtful.empty()) doubt_ = {.xids = std::move(tails.doubtful), .position = position};
   return link_->ReadTails(position, partition_counts_).status();
+}
+
+absl::Status CaptureSession::Settle(std::optional<Xid> first) {
+  CHECK(doubt_.has_value());
+  Doubt doubt = *std::exchange(doubt_, std::nullopt);
+  if (first) doubt.xids.erase(*first);
+  if (doubt.xids.empty()) return absl::OkStatus();
+  PositionRecord& position = doubt.position;
+  ASSIGN_OR_RETURN(position.topics, link_->FindDebeziumTailsWithout(
+                                        OwnTopics(), position.last_commit_lsn, doubt.xids));
+  RETURN_IF_ERROR(link_->ReadTails(position, partition_counts_).status());
+  link_->Begin(position, Earlier::kOurs, server_flush());
+  return absl::OkStatus();
 }
 
 absl::Status CaptureSession::Deliver(const Record& record) {

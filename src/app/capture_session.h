@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "admin/counters.h"
 #include "admin/metrics.h"
@@ -55,6 +56,11 @@ class CaptureSession {
   // Makes of `position` one that Debezium could have left when it had passed the commit `passed`:
   // where each partition stood then, so that what it wrote since is recognised. After Decide().
   absl::Status TakeOver(PositionRecord& position, Lsn passed);
+  // Whether only the stream tells if transactions that Debezium wrote come again (debezium_tail.h).
+  // Nothing is claimed, and nothing sent, before it has.
+  bool in_doubt() const { return doubt_.has_value(); }
+  // `first`: what the stream begins with; none: no transaction up to server_flush().
+  absl::Status Settle(std::optional<Xid> first);
 
   // Gives a record to Kafka; waits while the producer is full.
   absl::Status Deliver(const Record& record);
@@ -119,6 +125,8 @@ class CaptureSession {
   // What is done to the source's tables, or asked of them, before anything is captured.
   absl::Status PrepareTables();
   absl::StatusOr<std::optional<ConnectFacts>> ReadConnectFacts();
+  // Those of the pipeline that exist, with their partitions.
+  std::map<std::string, int32_t> OwnTopics() const;
   absl::StatusOr<std::vector<std::string>> TopicsWithRecords(
       const std::map<std::string, int32_t>& topics);
   absl::Status LeaveIfKafkaIsAway(SteadyTime now);
@@ -145,6 +153,11 @@ class CaptureSession {
   std::optional<DueOffset> due_offset_;
   wal::SystemIdentity identity_;
   std::optional<PositionRecord> stored_position_;
+  struct Doubt {
+    std::set<Xid> xids;
+    PositionRecord position;  // If all of them come.
+  };
+  std::optional<Doubt> doubt_;
   std::map<std::string, int32_t> partition_counts_;
   std::optional<int64_t> connect_offset_;  // Of the newest of Debezium's records.
   std::chrono::milliseconds status_interval_{10'000};

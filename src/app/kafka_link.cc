@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "app/debezium_tail.h"
 #include "app/exit_code.h"
 #include "base/check.h"
 #include "base/crash_point.h"
@@ -88,10 +87,16 @@ absl::StatusOr<std::vector<TailFacts>> KafkaLink::ReadTails(
   return tails_;
 }
 
-absl::StatusOr<std::map<std::string, TopicPosition>> KafkaLink::FindDebeziumTails(
-    const std::map<std::string, int32_t>& topics, Lsn passed) {
+absl::StatusOr<DebeziumTails> KafkaLink::FindDebeziumTails(
+    const std::map<std::string, int32_t>& topics, Lsn passed, Lsn begin) {
   ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
-  return FindTails(*reader, topics, passed);
+  return FindTails(*reader, topics, passed, begin);
+}
+
+absl::StatusOr<TailsByTopic> KafkaLink::FindDebeziumTailsWithout(
+    const std::map<std::string, int32_t>& topics, Lsn last_commit, const std::set<Xid>& gone) {
+  ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
+  return FindTailsWithout(*reader, topics, last_commit, gone);
 }
 
 void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {

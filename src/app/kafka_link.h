@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "admin/counters.h"
+#include "app/debezium_tail.h"
 #include "app/exactly_once.h"
 #include "app/kafka_transaction.h"
 #include "app/position_memory.h"
@@ -102,12 +103,15 @@ class KafkaLink {
   absl::StatusOr<std::vector<TailFacts>> ReadTails(const PositionRecord& position,
                                                    const std::map<std::string, int32_t>& counts);
   // Where Debezium's tails begin (debezium_tail.h). Blocks, bounded.
-  absl::StatusOr<std::map<std::string, TopicPosition>> FindDebeziumTails(
-      const std::map<std::string, int32_t>& topics, Lsn passed);
+  absl::StatusOr<DebeziumTails> FindDebeziumTails(const std::map<std::string, int32_t>& topics,
+                                                  Lsn passed, Lsn begin);
+  absl::StatusOr<TailsByTopic> FindDebeziumTailsWithout(
+      const std::map<std::string, int32_t>& topics, Lsn last_commit, const std::set<Xid>& gone);
   kafka::Topics& topics() { return *topics_; }
 
   // Where the stream goes on: everything that committed before base.end_lsn is in Kafka. With
-  // kOurs, what ReadTails() found comes again, up to where the source's WAL ends now.
+  // kOurs, what ReadTails() found comes again, up to where the source's WAL ends now. Until Claim()
+  // it may be said again otherwise.
   void Begin(PositionRecord base, Earlier earlier, Lsn server_flush = kNoLsn);
   // Makes the position ours: writes a record of a new generation and sees that it is the first of it,
   // so that nothing that is still on its way from an earlier process can take its place

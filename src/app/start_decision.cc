@@ -130,8 +130,7 @@ StartDecision TakeOver(const StartFacts& facts) {
                    WalRange(passed, slot.confirmed_flush),
                    " were confirmed by somebody else and are not in Kafka; if that was Debezium "
                    "itself, on an idle server (lsn.flush.mode=connector_and_driver), start once "
-                   "with --set source.offset.mismatch.strategy=trust_slot, and with --set "
-                   "pipeline.topic.mismatch=accept where that ends with 58; else ",
+                   "with --set source.offset.mismatch.strategy=trust_slot; else ",
                    NewSnapshotHint())),
         ""};
   }

@@ -49,6 +49,7 @@ class StreamRun {
   absl::Status Loop();
 
  private:
+  absl::Status SettleDoubt(Lsn from);
   bool HoldsBack() const;
   absl::Status ReadWhatIsThere();
   absl::Status Handle(const wal::XLogData& frame);
@@ -82,6 +83,7 @@ class StreamRun {
   Lsn keepalive_end_{};   // Everything below it has been sent to us.
   SteadyTime read_at_{};  // Not before.
   bool has_more_ = false;  // Frames that were read and not looked at yet.
+  std::optional<wal::Frame> first_;  // It was only looked at.
   SteadyTime idle_at_{};
   SteadyTime reply_at_{};  // Set: a reply that was asked for is due then.
   bool reply_due_ = false;
@@ -107,6 +109,7 @@ absl::Status StreamRun::Start(Lsn from) {
     RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now() + kSlotRetryEvery));
     RETURN_IF_ERROR(session_.Tend());
   }
+  if (session_.in_doubt()) RETURN_IF_ERROR(SettleDoubt(from));
   // Meanwhile the server reads from restart_lsn on, which is long before what it sends first.
   RETURN_IF_ERROR(session_.link().Claim());
   RETURN_IF_ERROR(session_.link().ReadAhead());
@@ -121,6 +124,30 @@ absl::Status StreamRun::Start(Lsn from) {
   session_.shared().board.Set("capture", admin::State::kStreaming, Cat("from ", from));
   log::Info("streaming slot ", source.slot, " from ", from);
   return session_.SendStatus();
+}
+
+// Looks at what the server sends first, and says no more than that the slot stays where it is.
+absl::Status StreamRun::SettleDoubt(Lsn from) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const std::optional<wal::Frame> frame, session_.stream().Next());
+    if (!frame) {
+      RETURN_IF_ERROR(
+          session_.loop().Wait({{.fd = session_.stream().socket()}}, session_.next_chore()));
+      RETURN_IF_ERROR(session_.Tend());
+    } else if (const auto* const data = std::get_if<wal::XLogData>(&*frame)) {
+      first_ = frame;
+      wal::Decoder decoder;
+      const auto change = decoder.Decode(data->payload);  // If it cannot, Handle() says so.
+      const auto* const begin = change.ok() ? std::get_if<Begin>(*change) : nullptr;
+      return session_.Settle(begin == nullptr ? std::nullopt : std::optional(begin->xid));
+    } else {
+      const auto& keepalive = std::get<wal::Keepalive>(*frame);
+      if (keepalive.wal_end >= session_.server_flush()) return session_.Settle(std::nullopt);
+      if (keepalive.reply_requested)
+        RETURN_IF_ERROR(
+            session_.stream().SendStatus({.written = from, .flushed = from, .applied = from}));
+    }
+  }
 }
 
 absl::Status StreamRun::Loop() {
@@ -160,6 +187,8 @@ absl::Status StreamRun::ReadWhatIsThere() {
   wal::ReplicationStream& stream = session_.stream();
   size_t bytes = 0;
   has_more_ = true;
+  if (const auto first = std::exchange(first_, std::nullopt))
+    RETURN_IF_ERROR(std::visit([this](const auto& f) { return Handle(f); }, *first));
   while (bytes < kReadAtOnceBytes) {
     const absl::StatusOr<std::optional<wal::Frame>> next = stream.Next();
     if (!next.ok()) return StreamError(next.status());

@@ -64,8 +64,12 @@ TEST(DebeziumTail, TheEndOfATransactionHasTheLsnOfItsCommit) {
   constexpr std::string_view kEnd = R"({"status":"END","id":"7:100","event_count":1})";
   EXPECT_EQ(Order(kEnd, 99), CommitOrder::kAfter);
   EXPECT_EQ(Order(kEnd, 100), CommitOrder::kBefore);
+  EXPECT_EQ(Order(R"({"status":"END","id":"7"})", 100), CommitOrder::kNeutral);
+}
+
+TEST(DebeziumTail, TheBeginOfATransactionCameLaterUnlessItsEndDidNot) {
   EXPECT_EQ(Order(R"({"status":"BEGIN","id":"7:90","event_count":null})", 100),
-            CommitOrder::kNeutral);
+            CommitOrder::kAfter);
 }
 
 TEST(DebeziumTail, WhatIsNoEnvelopeSaysNothing) {
