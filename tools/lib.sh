@@ -212,7 +212,8 @@ database_stop() { # NAME [fast|immediate]
 
 # --- The broker ---
 
-# The short session lets a broker that was killed come back at once: it is refused while its former self seems alive.
+# The short session lets a broker that was killed come back at once: it is refused while its former self seems alive. Retention
+# goes by the records' own times, which may be those of the rows: a record stamped 2001 would be deleted within minutes.
 kafka_configuration() {
   local listen='' advertised='' port=${STACK_KAFKA_PROXIED:-}
   if [ -n "$port" ]; then listen=,PROXIED://127.0.0.1:${port%:*} advertised=,PROXIED://127.0.0.1:${port#*:}; fi
@@ -238,6 +239,7 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
+log.retention.ms=-1
 C
 }
 
