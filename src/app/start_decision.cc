@@ -189,17 +189,20 @@ StartDecision SlotWithoutPosition(const StartFacts& facts) {
               slot.confirmed_flush, "; rows changed in between come twice")};
 }
 
-StartDecision PositionWithoutSlot(const StartFacts& facts) {
-  if (facts.mode == SnapshotMode::kWhenNeeded) {
+// There is no slot, but Kafka has changes up to somewhere: by our position, or by Debezium's
+// offset.
+StartDecision MissingSlot(const StartFacts& facts) {
+  if (facts.mode == SnapshotMode::kWhenNeeded || facts.mode == SnapshotMode::kAlways) {
     return {TakeSnapshot{},
             Cat("slot ", facts.slot_name, " is gone; a new snapshot begins a new incarnation")};
   }
-  return {
-      Refuse(ExitCode::kSlotMissing,
-             Cat("slot ", facts.slot_name, " does not exist, but Kafka has its changes up to ",
-                 facts.position->end_lsn, ": changes from ",
-                 ToServerEnd(facts.position->end_lsn, facts), " may be lost; ", NewSnapshotHint())),
-      ""};
+  const Lsn reached = facts.position ? facts.position->end_lsn : facts.connect->passed();
+  const std::string_view by = facts.position ? "" : " by Debezium's offset";
+  return {Refuse(ExitCode::kSlotMissing,
+                 Cat("slot ", facts.slot_name, " does not exist, but", by,
+                     " Kafka has its changes up to ", reached, ": changes from ",
+                     ToServerEnd(reached, facts), " may be lost; ", NewSnapshotHint())),
+          ""};
 }
 
 std::string AcceptHint() {
@@ -370,7 +373,10 @@ StartDecision DecideStart(const StartFacts& facts) {
       return {TakeSnapshot{.drop_slot_first = facts.slot.has_value()}, std::move(foreign->message)};
     }
   }
-  if (!facts.slot) return facts.position ? PositionWithoutSlot(facts) : Fresh(facts);
+  if (!facts.slot) {
+    const bool streamed = facts.connect && !facts.connect->snapshot_unfinished;
+    return facts.position || streamed ? MissingSlot(facts) : Fresh(facts);
+  }
   return facts.position ? Resume(facts) : SlotWithoutPosition(facts);
 }
 

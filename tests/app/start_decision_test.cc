@@ -78,6 +78,44 @@ const Row kTable[] = {
        f.mode = SnapshotMode::kNoData;
      },
      StreamFrom{.create_slot = true}},
+    {"neither slot nor position, but Debezium's offset, without a snapshot",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+       f.mode = SnapshotMode::kNoData;
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{1400}, .last_commit = Lsn{1300}};
+     },
+     ExitCode::kSlotMissing},
+    {"neither slot nor position, but Debezium's offset",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{1400}, .last_commit = Lsn{1300}};
+     },
+     ExitCode::kSlotMissing},
+    {"neither slot nor position, but Debezium's offset, when needed",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+       f.mode = SnapshotMode::kWhenNeeded;
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{1400}, .last_commit = Lsn{1300}};
+     },
+     TakeSnapshot{}},
+    {"neither slot nor position, but Debezium's offset, always",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+       f.mode = SnapshotMode::kAlways;
+       f.connect = ConnectFacts{.offset = 3, .resume = Lsn{1400}, .last_commit = Lsn{1300}};
+     },
+     TakeSnapshot{}},
+    {"neither slot nor position, and a Debezium that did not finish its snapshot",
+     [](StartFacts& f) {
+       f.slot.reset();
+       f.position.reset();
+       f.connect = ConnectFacts{.offset = 3, .snapshot_unfinished = true, .resume = Lsn{1400}};
+     },
+     TakeSnapshot{}},
     {"slot without position: snapshot, then the slot's position",
      [](StartFacts& f) { f.position.reset(); },
      TakeSnapshot{.create_slot = false, .stream_from = Lsn{1000}}},
@@ -357,6 +395,20 @@ TEST(DecideStart, SaysWhatIsAtStakeAndWhatToDo) {
   const std::string& message = std::get<RefuseToStart>(decision.action).message;
   EXPECT_THAT(message, HasSubstr("0/7D0 to 0/834 (100 bytes of WAL)"));
   EXPECT_THAT(message, HasSubstr("snapshot.mode=when_needed"));
+}
+
+TEST(DecideStart, SaysWhatIsLostBehindDebeziumsOffset) {
+  StartFacts facts = Healthy();
+  facts.slot.reset();
+  facts.position.reset();
+  facts.mode = SnapshotMode::kNoData;
+  facts.connect = ConnectFacts{.offset = 3, .resume = Lsn{4900}, .last_commit = Lsn{4800}};
+  const StartDecision decision = DecideStart(facts);
+  const auto* refusal = std::get_if<RefuseToStart>(&decision.action);
+  ASSERT_NE(refusal, nullptr);
+  EXPECT_THAT(refusal->message, HasSubstr("0/1324 to 0/1388 (100 bytes of WAL)"));
+  EXPECT_THAT(refusal->message, HasSubstr("Debezium"));
+  EXPECT_THAT(refusal->message, HasSubstr("snapshot.mode=when_needed"));
 }
 
 TEST(DecideStart, SaysThatNobodyHasAPositionAndWhatComesTwice) {
