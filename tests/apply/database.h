@@ -80,6 +80,13 @@ class Database {
     }
     return true;
   }
+  // The session of a connection that was closed a moment ago may still hold its locks.
+  bool AwaitSessionLocks() {
+    return Await(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM "
+        "pg_database WHERE datname = current_database())",
+        "0");
+  }
 
  private:
   Database(pg::ConnectionOptions server, std::string name)

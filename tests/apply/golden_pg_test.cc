@@ -372,6 +372,7 @@ TEST_P(Golden, EndsWithEqualValuesOnBothSides) {
         "CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE EXTENSION ltree; CREATE "
         "EXTENSION isn");
     if (play.types == Types::kTable) CopyTables(*source, *target);
+    ASSERT_TRUE(target->AwaitSessionLocks());
     auto sink = Sink::Open(options);
     ASSERT_TRUE(sink.ok()) << Message(sink.status());
     std::map<std::string, int64_t> tables;

@@ -317,6 +317,7 @@ void RebuildGoldens::RebuildAll(RawPayload payload) {
     has_rows |= !live.empty();
     for (const bool is_gone : {false, true}) {
       if (is_gone) lake->All(Cat("DROP TABLE cdc_processed.", table));
+      ASSERT_TRUE(lake->AwaitSessionLocks());
       auto rebuild = Rebuild::Open({.sink = options, .table = {"public", table}, .progress = {}});
       ASSERT_TRUE(rebuild.ok()) << Message(rebuild.status());
       ASSERT_TRUE((*rebuild)->Lock().ok());
