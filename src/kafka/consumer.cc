@@ -146,6 +146,7 @@ bool Consumer::Advance(const rd_kafka_message_t& message, int64_t next) {
 }
 
 absl::Status Consumer::TakeError(const rd_kafka_message_t& message) {
+  RETURN_IF_ERROR(DamageOf(message));
   switch (message.err) {
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:

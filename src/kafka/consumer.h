@@ -4,8 +4,9 @@
 // Offsets live in the sink's own database (DESIGN.md §2, link B): nothing is stored or reset in
 // Kafka. Poll() gives the messages of each partition in order, each at most once per assignment,
 // never one below the offset asked for. Errors: DataLoss when a partition no longer has the offset
-// that is next, FailedPrecondition when access is refused. Lost connections are
-// no error: Poll() returns nothing and unreachable_since() says since when. One thread: the sink
+// that is next, FailedPrecondition when access is refused, Unavailable when records have arrived
+// damaged and a new Consumer must ask for them again. Lost connections are no error: Poll() returns
+// nothing and unreachable_since() says since when. One thread: the sink
 // worker's. The destructor leaves without waiting for commits. Source: DESIGN.md §2, §6;
 // PROTOCOL.md §3.8, §3.9.
 #pragma once

@@ -59,6 +59,7 @@ absl::Status Take(const rd_kafka_message_t& message, Unfinished& unfinished,
                   LogReader::OnRecord on_record) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR &&
       message.err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    RETURN_IF_ERROR(DamageOf(message));
     const absl::Status failed = ReadFailed(message);
     return failed.code() == absl::StatusCode::kUnavailable ? absl::OkStatus()
                                                            : failed;  // librdkafka repeats it.

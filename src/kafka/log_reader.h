@@ -1,9 +1,9 @@
 // Reads parts of partitions once: the tail behind a position, the newest record of a key.
 //
 // Reads what is committed (isolation.level=read_committed), without a consumer group. Every call
-// blocks up to its limit: Unavailable when the cluster does not answer in time, DataLoss when an
-// offset is gone, FailedPrecondition when access is refused. One thread at a time; owns one
-// connection to the cluster. Source: DESIGN.md §2; PROTOCOL.md §3.9.
+// blocks up to its limit: Unavailable when the cluster does not answer in time or records have
+// arrived damaged, DataLoss when an offset is gone, FailedPrecondition when access is refused. One
+// thread at a time; owns one connection to the cluster. Source: DESIGN.md §2; PROTOCOL.md §3.9.
 #pragma once
 
 #include <absl/functional/function_ref.h>

@@ -31,6 +31,19 @@ int64_t ConsumedMessage::timestamp_ms() const {
   return std::max<int64_t>(0, rd_kafka_message_timestamp(message_.get(), nullptr));
 }
 
+absl::Status DamageOf(const rd_kafka_message_t& message) {
+  switch (message.err) {
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+      return absl::UnavailableError(
+          Cat("records of ", message.rkt == nullptr ? "a topic" : rd_kafka_topic_name(message.rkt),
+              " have arrived damaged: ", rd_kafka_message_errstr(&message)));
+    default:
+      return absl::OkStatus();
+  }
+}
+
 ConsumedRecord ViewOf(const rd_kafka_message_t& message) {
   return {
       .topic = rd_kafka_topic_name(message.rkt),

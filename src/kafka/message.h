@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/status.h"
 #include "change/record.h"
 #include "kafka/handles.h"
 
@@ -10,6 +11,13 @@ namespace walrelay::kafka {
 
 // A librdkafka message as a record: views into the message.
 ConsumedRecord ViewOf(const rd_kafka_message_t& message);
+
+// Unavailable where the message reports a batch that cannot be read: a wrong checksum, a format or
+// a compression that does not exist. It must be asked for by a new client: librdkafka 2.0.2 goes on
+// behind such a batch, behind its first record or at an offset that it finds in its bytes. What has
+// changed on its way is whole the next time. A batch's own offset is not covered by its checksum.
+// Source: librdkafka 2.0.2, rdkafka_msgset_reader.c; Kafka documentation, "Record Batch".
+absl::Status DamageOf(const rd_kafka_message_t& message);
 
 // Move-only. Views that record() returns hold as long as the ConsumedMessage, wherever it is moved
 // to, and its client live.

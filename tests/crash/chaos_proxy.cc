@@ -9,6 +9,9 @@
 //   reset NAME               all connections end with RST, now
 //   halfclose NAME           no more bytes from the clients; the other direction stays open
 //   cut NAME up|down BYTES   the connection that carries this byte next, counted from now, ends with RST behind it
+//   flip NAME up|down BYTES  a bit of the byte that comes as this one next, counted from now (1: the very next), is changed
+//   flip-text NAME up|down TEXT AT  the same, of the byte AT bytes behind the begin of TEXT, where a message (up) or a piece
+//                            (down) next holds both; AT may be negative
 //   commit NAME before|after the next commit of a sink (frames.h) is not passed on, or is, and its answer is not; then RST
 //   endtxn NAME before|after the same for Kafka's EndTxn
 //   hold NAME TEXT           the next produce request that contains TEXT, and all behind it on that connection, are kept
@@ -28,6 +31,7 @@
 #include <optional>
 #include <random>
 #include <sstream>
+#include <utility>
 #include <variant>
 
 #include "tests/crash/frames.h"
@@ -47,6 +51,14 @@ enum class Cut : uint8_t { kNone, kBefore, kAfter };
 
 struct Session;
 
+// What waits for a byte of one direction.
+struct Spoiler {
+  std::optional<size_t> cut;   // Bytes that may still pass.
+  std::optional<size_t> flip;  // The how manieth it is; 1: the next one.
+  std::optional<std::string> flip_text;
+  ptrdiff_t flip_at = 0;  // From the begin of flip_text.
+};
+
 struct Link {
   std::string name;
   bool is_kafka = false;
@@ -54,7 +66,7 @@ struct Link {
   std::chrono::milliseconds delay{}, jitter{};
   size_t bytes_per_second = 0;
   bool hole = false, refuse = false;
-  std::optional<size_t> cut_up, cut_down;  // Bytes that may still pass.
+  Spoiler up, down;
   Cut commit = Cut::kNone, endtxn = Cut::kNone;
   std::optional<std::string> hold;
   std::list<std::weak_ptr<Session>> sessions;
@@ -101,19 +113,42 @@ asio::awaitable<void> Slow(Link& link, size_t bytes) {
   while (link.hole) co_await Sleep(kLook);
 }
 
+// Changes the bit that a flip asks for, where it is among these bytes.
+std::string Flipped(Link& link, Spoiler& spoiler, std::string_view given) {
+  std::string bytes(given);
+  const auto flip = [&](size_t at) {
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    ++link.counters["bytes_flipped"];
+  };
+  if (spoiler.flip && *spoiler.flip <= bytes.size()) {
+    flip(*std::exchange(spoiler.flip, std::nullopt) - 1);
+  } else if (spoiler.flip) {
+    *spoiler.flip -= bytes.size();
+  }
+  if (spoiler.flip_text) {
+    const size_t begin = bytes.find(*spoiler.flip_text);
+    const size_t at = begin + static_cast<size_t>(spoiler.flip_at);
+    if (begin != std::string::npos && at < bytes.size()) {
+      flip(at);
+      spoiler.flip_text.reset();
+    }
+  }
+  return bytes;
+}
+
 // Writes it, as far as a cut lets it pass. False: the session has ended.
-asio::awaitable<bool> Pass(Session& session, tcp::socket& to, std::optional<size_t>& cut, std::string_view bytes) {
-  const bool cuts = cut && *cut <= bytes.size();
-  if (cuts) bytes = bytes.substr(0, *cut);
+asio::awaitable<bool> Pass(Session& session, tcp::socket& to, Spoiler& spoiler, std::string_view given) {
+  const std::string bytes = Flipped(session.link, spoiler, given);
+  const bool cuts = spoiler.cut && *spoiler.cut <= bytes.size();
+  const size_t size = cuts ? *std::exchange(spoiler.cut, std::nullopt) : bytes.size();
+  if (spoiler.cut) *spoiler.cut -= size;  // Others pass while this one is written.
   error_code error;
-  co_await asio::async_write(to, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
+  co_await asio::async_write(to, asio::buffer(bytes.data(), size), asio::redirect_error(asio::use_awaitable, error));
   if (cuts) {
-    cut.reset();
     ++session.link.counters["cut_at_byte"];
     session.Reset();
     co_return false;
   }
-  if (cut) *cut -= bytes.size();
   co_return !error;
 }
 
@@ -129,7 +164,7 @@ asio::awaitable<bool> Strike(Session& session, const Frame& frame) {
   if (after) {
     session.swallow = true;
     const uint64_t answers = session.answers;
-    co_await Pass(session, session.server, link.cut_up, frame.bytes);
+    co_await Pass(session, session.server, link.up, frame.bytes);
     for (auto waited = 0ms; session.answers == answers && waited < kAnswerLimit; waited += kLook) co_await Sleep(kLook);
   }
   session.Reset();
@@ -148,7 +183,7 @@ asio::awaitable<bool> PassUp(Session& session, const Frame& frame) {
     co_return true;
   }
   if (co_await Strike(session, frame)) co_return false;
-  co_return co_await Pass(session, session.server, link.cut_up, frame.bytes);
+  co_return co_await Pass(session, session.server, link.up, frame.bytes);
 }
 
 asio::awaitable<void> Up(std::shared_ptr<Session> session) {
@@ -181,7 +216,7 @@ asio::awaitable<void> Down(std::shared_ptr<Session> session) {
     if (session->swallow) continue;
     co_await Slow(session->link, size);
     session->link.counters["bytes_down"] += size;
-    if (!co_await Pass(*session, session->client, session->link.cut_down, {buffer.data(), size})) {
+    if (!co_await Pass(*session, session->client, session->link.down, {buffer.data(), size})) {
       if (!session->holds) break;
     }
   }
@@ -261,11 +296,12 @@ std::string Stats(const std::list<Link>& links) {
 
 std::string Command(std::list<Link>& links, const std::string& line) {
   std::istringstream words(line);
-  std::string command, name, first, second;
-  words >> command >> name >> first >> second;
+  std::string command, name, first, second, third;
+  words >> command >> name >> first >> second >> third;
   if (command == "stats") return Stats(links);
   for (Link& link : links) {
     if (link.name != name) continue;
+    Spoiler& spoiler = first == "up" ? link.up : link.down;
     if (command == "delay") {
       link.delay = std::chrono::milliseconds(std::stoi(first));
       link.jitter = std::chrono::milliseconds(std::stoi(second));
@@ -287,7 +323,12 @@ std::string Command(std::list<Link>& links, const std::string& line) {
         if (!error) ++link.counters["half_closes"];
       });
     } else if (command == "cut") {
-      (first == "up" ? link.cut_up : link.cut_down) = std::stoul(second);
+      spoiler.cut = std::stoul(second);
+    } else if (command == "flip") {
+      spoiler.flip = std::stoul(second);
+    } else if (command == "flip-text") {
+      spoiler.flip_text = second;
+      spoiler.flip_at = std::stol(third);
     } else if (command == "commit") {
       link.commit = ParseCut(first);
     } else if (command == "endtxn") {
@@ -301,8 +342,7 @@ std::string Command(std::list<Link>& links, const std::string& line) {
       link.delay = link.jitter = {};
       link.bytes_per_second = 0;
       link.hole = link.refuse = false;
-      link.cut_up.reset();
-      link.cut_down.reset();
+      link.up = link.down = {};
       link.commit = link.endtxn = Cut::kNone;
       link.hold.reset();
     } else {
