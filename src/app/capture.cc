@@ -33,6 +33,7 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
   if (new_epoch) {
     position.epoch = session.EpochFrom(from);
     position.last_commit_lsn = kNoLsn;
+    position.last_commit_micros = 0;
   }
   position.epoch = session.EpochFrom(
       position.epoch.incarnation);  // A promoted standby goes on under a new timeline.
@@ -85,7 +86,9 @@ absl::Status Capture::RunSession(CaptureSession& session) {
     return absl::OkStatus();
   }
   streamed_before_ = true;
-  const absl::Status status = RunStream(session, from);
+  const auto* const stream_from = std::get_if<StreamFrom>(&decision.action);
+  const absl::Status status =
+      RunStream(session, from, stream_from == nullptr ? std::nullopt : stream_from->known);
   metrics_.Publish(counters_);
   if (absl::IsCancelled(status) && settings_.source.drop_slot_on_stop) return session.DropSlot();
   return status;

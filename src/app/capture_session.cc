@@ -173,6 +173,13 @@ Epoch CaptureSession::EpochFrom(Lsn incarnation) const {
           .incarnation = incarnation};
 }
 
+absl::StatusOr<Lsn> CaptureSession::ConfirmedFlush() {
+  const std::string& name = shared_.settings.source.slot;
+  ASSIGN_OR_RETURN(const auto slot, wal::ReadSlot(*catalog_, name));
+  if (!slot) return absl::UnavailableError(Cat("slot ", name, " is gone"));
+  return slot->confirmed_flush;
+}
+
 absl::StatusOr<std::optional<uint64_t>> CaptureSession::Xmin(SteadyTime now) {
   const CaptureOptions& source = shared_.settings.source;
   if (source.xmin_interval.count() == 0 || now < xmin_at_) return xmin_;
@@ -476,7 +483,7 @@ absl::Status CaptureSession::WriteOffsetNow() {
 }
 
 absl::Status CaptureSession::AdvanceIdle(Lsn lsn) {
-  link_->Committed(lsn, link_->last_commit(), 0);
+  link_->Advanced(lsn);
   CrashPoint("idle-position");
   RETURN_IF_ERROR(link_->WritePositionNow());
   // The slot must not pass what Debezium's record knows (DESIGN.md §2, "Two-way door").

@@ -99,6 +99,8 @@ class CaptureSession {
   Epoch EpochFrom(Lsn incarnation) const;
   // Where the source's WAL ended when we connected.
   Lsn server_flush() const { return identity_.flush_lsn; }
+  // Of the slot, now.
+  absl::StatusOr<Lsn> ConfirmedFlush();
   // source.xmin: the slot's catalog_xmin, read anew every xmin.fetch.interval.ms; none without.
   absl::StatusOr<std::optional<uint64_t>> Xmin(SteadyTime now);
   // Somebody else has had the slot since then: says so on the board, and in the log after a while.

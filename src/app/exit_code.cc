@@ -43,8 +43,9 @@ constexpr std::array kTable = {
                  "Kafka refused us: login, ACL, topic or a fatal error"},
     ExitCodeText{ExitCode::kRecordTooLarge, "record-too-large",
                  "a record is larger than Kafka takes"},
-    ExitCodeText{ExitCode::kRecordsGone, "records-gone",
-                 "Kafka has lost or removed records: those that a sink has applied, or has not read"},
+    ExitCodeText{
+        ExitCode::kRecordsGone, "records-gone",
+        "Kafka has lost or removed records: those that a sink has applied, or has not read"},
     ExitCodeText{ExitCode::kDataLoss, "data-loss", "the stream cannot be decoded or has a gap"},
     ExitCodeText{ExitCode::kPositionMismatch, "position-mismatch",
                  "the stored position contradicts the slot, the topics or the server"},
@@ -55,7 +56,8 @@ constexpr std::array kTable = {
     ExitCodeText{ExitCode::kTimelineMismatch, "timeline-mismatch",
                  "this server's history lacks changes that Kafka already has"},
     ExitCodeText{ExitCode::kPositionBeyondServer, "position-beyond-server",
-                 "the server's WAL ends before our position: it was restored from a backup"},
+                 "the server's WAL ends before our position, or has other transactions before it: "
+                 "it was restored from a backup"},
     ExitCodeText{ExitCode::kTopicsNotEmpty, "topics-not-empty",
                  "neither slot nor position, but the topics already hold records"},
     ExitCodeText{ExitCode::kRecordsMissing, "records-missing",
@@ -70,8 +72,9 @@ constexpr std::array kTable = {
                  "somebody else moved the sink's progress, or two tables meet in one"},
     ExitCodeText{ExitCode::kSinkRefused, "sink-refused",
                  "the lake or target database refused a row or a table"},
-    ExitCodeText{ExitCode::kSinkInUse, "sink-in-use",
-                 "somebody else still writes the sink: the consumer to take over from, or walrelay"},
+    ExitCodeText{
+        ExitCode::kSinkInUse, "sink-in-use",
+        "somebody else still writes the sink: the consumer to take over from, or walrelay"},
     ExitCodeText{ExitCode::kCopiesDiffer, "copies-differ",
                  "verify: a copy is not equal to the source"},
     ExitCodeText{ExitCode::kNotCompared, "not-compared",

@@ -40,15 +40,16 @@ enum class ExitCode : int {
       51,  // The position record and slot, topics or server flush LSN contradict each other.
   kEpochMismatch = 52,   // Other system identifier: another server.
   kOptionsChanged = 53,  // Options that shape the stream differ from those of the position record.
-  kTimelineMismatch = 54,      // This server's history does not hold what Kafka already has.
-  kPositionBeyondServer = 55,  // The server's WAL ends before our position: it was restored.
-  kTopicsNotEmpty = 56,    // Neither slot nor position, but the topics already hold records.
-  kRecordsMissing = 57,    // Kafka has lost, expired or deleted records that it had acknowledged.
-  kRecordsDiffer = 58,     // A topic holds, where ours should be, records of somebody else.
-  kFenced = 59,            // Another process has taken over; this one must not come back by itself.
-  kSinkUnreachable = 60,       // Commands that run once only.
-  kSinkConflict = 61,  // Somebody else moved its progress, or two source tables meet in one.
-  kSinkRefused = 62,   // The sink's database refused a row or a change of its tables.
+  kTimelineMismatch = 54,  // This server's history does not hold what Kafka already has.
+  kPositionBeyondServer =
+      55,  // The server's WAL ends before our position, or is another one: it was restored.
+  kTopicsNotEmpty = 56,   // Neither slot nor position, but the topics already hold records.
+  kRecordsMissing = 57,   // Kafka has lost, expired or deleted records that it had acknowledged.
+  kRecordsDiffer = 58,    // A topic holds, where ours should be, records of somebody else.
+  kFenced = 59,           // Another process has taken over; this one must not come back by itself.
+  kSinkUnreachable = 60,  // Commands that run once only.
+  kSinkConflict = 61,     // Somebody else moved its progress, or two source tables meet in one.
+  kSinkRefused = 62,      // The sink's database refused a row or a change of its tables.
   kSinkInUse = 63,     // Somebody else still writes it: the consumer that we take over from, or us.
   kCopiesDiffer = 70,  // verify: a copy is not equal to the source.
   kNotCompared = 71,   // verify: no difference was found, but not everything could be compared.

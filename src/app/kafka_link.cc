@@ -107,7 +107,8 @@ void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {
   base_.claimed = false;
   base_.writer = options_.run_id;
   base_.transactional = options_.transactional;
-  watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn, base_.last_commit_lsn);
+  watermark_ = std::make_unique<kafka::AckWatermark>(base_.end_lsn, base_.last_commit_lsn,
+                                                     base_.last_commit_micros);
   written_ = confirmed_ = base_.end_lsn;
   connect_offset_ = recorded_connect_offset_ = base_.connect_offset;
   for (const auto& [name, where] : base_.topics) Tell(name);
@@ -282,8 +283,13 @@ absl::Status KafkaLink::Passed(Lsn end) {
   return absl::OkStatus();
 }
 
+void KafkaLink::Advanced(Lsn end_lsn) {
+  watermark_->Committed(end_lsn);
+  if (transaction_) transaction_->SourceCommitted(Clock::now());
+}
+
 void KafkaLink::Committed(Lsn end_lsn, Lsn last_commit, int64_t commit_micros) {
-  watermark_->Committed(end_lsn, last_commit);
+  watermark_->Committed(end_lsn, last_commit, commit_micros);
   if (transaction_) transaction_->SourceCommitted(Clock::now());
   if (commit_micros == 0) return;
   if (open_commits_.empty() || commit_micros - open_commits_.back().micros >= kCommitSampleMicros) {

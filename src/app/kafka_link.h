@@ -135,9 +135,11 @@ class KafkaLink {
   void ForgetTopicCache();
   // Sends a record; looks at its topic first when it is new (see Register).
   absl::Status Send(const Record& record);
-  // The records of a transaction have all been sent. `commit_micros`: its time, for lag; 0: nothing
-  // happened up to here.
+  // The records of a transaction have all been sent. `commit_micros`: its time; 0: it has none, or
+  // there was no transaction (a message, a snapshot).
   void Committed(Lsn end_lsn, Lsn last_commit, int64_t commit_micros);
+  // Nothing happened up to here.
+  void Advanced(Lsn end_lsn);
   // The stream has given everything that committed before this LSN. Fails when a tail holds more
   // than that.
   absl::Status Passed(Lsn end);

@@ -146,6 +146,7 @@ PositionRecord KafkaLink::CurrentPosition() const {
   PositionRecord record = base_;
   record.end_lsn = acked.end_lsn;
   record.last_commit_lsn = acked.last_commit_lsn;
+  record.last_commit_micros = acked.last_commit_micros;
   record.connect_offset = connect_offset_;
   record.written_at_ms = UnixMicrosNow() / 1000;
   for (const auto& [name, topic] : by_name_) {

@@ -288,6 +288,20 @@ std::string ResumeNote(const StartFacts& facts) {
   return "";
 }
 
+// What the stream must look like up to the position; none where that is not known for certain:
+// other options may show other transactions, and before the incarnation the last commit is hearsay.
+std::optional<KnownHistory::Bounds> Known(const StartFacts& facts) {
+  const PositionRecord& position = *facts.position;
+  const Lsn confirmed = facts.slot->confirmed_flush;
+  const bool certain = position.options_hash == facts.options_hash &&
+                       position.last_commit_lsn > position.epoch.incarnation;
+  if (!certain || confirmed >= position.end_lsn) return std::nullopt;
+  return KnownHistory::Bounds{.begin = confirmed,
+                              .last_commit = position.last_commit_lsn,
+                              .last_commit_micros = position.last_commit_micros,
+                              .end = position.end_lsn};
+}
+
 StartDecision Resume(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
   const PositionRecord& position = *facts.position;
@@ -331,7 +345,7 @@ StartDecision Resume(const StartFacts& facts) {
             std::move(lost->message)};
   }
   if (auto refusal = UnusableTails(facts)) return {*std::move(refusal), ""};
-  return {StreamFrom{.from = position.end_lsn}, ResumeNote(facts)};
+  return {StreamFrom{.from = position.end_lsn, .known = Known(facts)}, ResumeNote(facts)};
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "app/exit_code.h"
+#include "app/known_history.h"
 #include "app/snapshot_mode.h"
 #include "change/lsn.h"
 #include "change/position.h"
@@ -100,6 +101,9 @@ struct StreamFrom {
   // With adopt: Debezium's offset says that it had passed this commit, and what it wrote of later
   // transactions is to be recognised (debezium_tail.h). kNoLsn: it had passed none.
   std::optional<Lsn> debezium_passed = std::nullopt;
+  // Set: what the server still has of the changes before `from` tells whether its history is the
+  // one that Kafka has.
+  std::optional<KnownHistory::Bounds> known = std::nullopt;
   bool operator==(const StreamFrom&) const = default;
 };
 struct RefuseToStart {

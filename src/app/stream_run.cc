@@ -37,6 +37,10 @@ constexpr auto kShutdownPatience =
     2s;  // How long requests for a reply may go on while Kafka is away.
 constexpr auto kReplyEvery = 100ms;
 
+absl::Status DecodeError(const absl::Status& status, const wal::XLogData& frame) {
+  return WithExitCode(Annotate(status, Cat("stream at ", frame.wal_start)), ExitCode::kDataLoss);
+}
+
 // SQLSTATE object_in_use: the slot is active for another process.
 constexpr std::string_view kObjectInUse = "55006";
 
@@ -45,11 +49,19 @@ class StreamRun {
   explicit StreamRun(CaptureSession& session)
       : session_(session), fetches_xmin_(session.settings().source.xmin_interval.count() > 0) {}
 
-  absl::Status Start(Lsn from);
+  absl::Status Start(Lsn from, const std::optional<KnownHistory::Bounds>& known);
   absl::Status Loop();
 
  private:
+  // Where a transaction, or a message outside of one, commits.
+  struct Beginning {
+    Lsn lsn{};
+    std::optional<Xid> xid{};  // Of a transaction.
+  };
+  absl::StatusOr<wal::Frame> Await(Lsn confirmed);
+  static std::optional<Beginning> BeginningOf(const wal::XLogData& frame);
   absl::Status SettleDoubt(Lsn from);
+  absl::Status PassKnown(KnownHistory::Bounds bounds);
   bool HoldsBack() const;
   absl::Status ReadWhatIsThere();
   absl::Status Handle(const wal::XLogData& frame);
@@ -84,6 +96,7 @@ class StreamRun {
   SteadyTime read_at_{};  // Not before.
   bool has_more_ = false;  // Frames that were read and not looked at yet.
   std::optional<wal::Frame> first_;  // It was only looked at.
+  size_t awaited_bytes_ = 0;         // Since the chores had their turn.
   SteadyTime idle_at_{};
   SteadyTime reply_at_{};  // Set: a reply that was asked for is due then.
   bool reply_due_ = false;
@@ -92,10 +105,10 @@ class StreamRun {
   Lsn asked_confirmed_{};
 };
 
-absl::Status StreamRun::Start(Lsn from) {
+absl::Status StreamRun::Start(Lsn from, const std::optional<KnownHistory::Bounds>& known) {
   const CaptureOptions& source = session_.settings().source;
   wal::StartOptions options{.slot = source.slot,
-                            .start_lsn = from,
+                            .start_lsn = known ? known->begin : from,
                             .publications = {source.publication},
                             .parameters = source.slot_stream_params};
   const SteadyTime begun = Clock::now();
@@ -114,6 +127,7 @@ absl::Status StreamRun::Start(Lsn from) {
   RETURN_IF_ERROR(session_.link().Claim());
   RETURN_IF_ERROR(session_.link().ReadAhead());
   RETURN_IF_ERROR(session_.LetOthersBegin());
+  if (known) RETURN_IF_ERROR(PassKnown(*known));
   const Lsn last_commit = session_.link().last_commit();
   if (last_commit != kNoLsn) context_.last_commit = last_commit;
   session_.offsets().Resume(context_.last_commit);
@@ -126,27 +140,83 @@ absl::Status StreamRun::Start(Lsn from) {
   return session_.SendStatus();
 }
 
-// Looks at what the server sends first, and says no more than that the slot stays where it is.
+// The next frame, while nothing that we say may move the slot: it stays at `confirmed`.
+absl::StatusOr<wal::Frame> StreamRun::Await(Lsn confirmed) {
+  for (;;) {
+    const absl::StatusOr<std::optional<wal::Frame>> frame = session_.stream().Next();
+    if (!frame.ok()) return StreamError(frame.status());
+    awaited_bytes_ += session_.stream().TakeBytesRead();
+    const auto* const keepalive = *frame ? std::get_if<wal::Keepalive>(&**frame) : nullptr;
+    if (keepalive != nullptr && keepalive->reply_requested) {
+      RETURN_IF_ERROR(session_.stream().SendStatus(
+          {.written = confirmed, .flushed = confirmed, .applied = confirmed}));
+    }
+    if (*frame && awaited_bytes_ < kReadAtOnceBytes) return **frame;
+    awaited_bytes_ = 0;
+    const SteadyTime until = *frame ? Clock::now() : session_.next_chore();
+    RETURN_IF_ERROR(session_.loop().Wait({{.fd = session_.stream().socket()}}, until));
+    RETURN_IF_ERROR(session_.Tend());
+    if (*frame) return **frame;
+  }
+}
+
+// Outside of a transaction, with a decoder of its own: the frame may come to ours later. None where
+// it cannot be decoded, which Handle() says.
+std::optional<StreamRun::Beginning> StreamRun::BeginningOf(const wal::XLogData& frame) {
+  wal::Decoder decoder;
+  const auto change = decoder.Decode(frame.payload);
+  if (!change.ok()) return std::nullopt;
+  const auto* const begin = std::get_if<Begin>(*change);
+  if (begin == nullptr) return Beginning{.lsn = frame.wal_start};  // A message.
+  return Beginning{.lsn = begin->final_lsn, .xid = begin->xid};
+}
+
+// Looks at what the server sends first.
 absl::Status StreamRun::SettleDoubt(Lsn from) {
   for (;;) {
-    ASSIGN_OR_RETURN(const std::optional<wal::Frame> frame, session_.stream().Next());
-    if (!frame) {
-      RETURN_IF_ERROR(
-          session_.loop().Wait({{.fd = session_.stream().socket()}}, session_.next_chore()));
-      RETURN_IF_ERROR(session_.Tend());
-    } else if (const auto* const data = std::get_if<wal::XLogData>(&*frame)) {
+    ASSIGN_OR_RETURN(const wal::Frame frame, Await(from));
+    if (const auto* const data = std::get_if<wal::XLogData>(&frame)) {
       first_ = frame;
-      wal::Decoder decoder;
-      const auto change = decoder.Decode(data->payload);  // If it cannot, Handle() says so.
-      const auto* const begin = change.ok() ? std::get_if<Begin>(*change) : nullptr;
-      return session_.Settle(begin == nullptr ? std::nullopt : std::optional(begin->xid));
-    } else {
-      const auto& keepalive = std::get<wal::Keepalive>(*frame);
-      if (keepalive.wal_end >= session_.server_flush()) return session_.Settle(std::nullopt);
-      if (keepalive.reply_requested)
-        RETURN_IF_ERROR(
-            session_.stream().SendStatus({.written = from, .flushed = from, .applied = from}));
+      const auto beginning = BeginningOf(*data);
+      return session_.Settle(beginning ? beginning->xid : std::nullopt);
     }
+    if (std::get<wal::Keepalive>(frame).wal_end >= session_.server_flush())
+      return session_.Settle(std::nullopt);
+  }
+}
+
+// Reads up to the position, from the slot on.
+absl::Status StreamRun::PassKnown(KnownHistory::Bounds bounds) {
+  // Whoever had the slot before us may have confirmed more since it was asked for.
+  ASSIGN_OR_RETURN(bounds.begin, session_.ConfirmedFlush());
+  KnownHistory history(bounds);
+  for (;;) {
+    ASSIGN_OR_RETURN(const wal::Frame frame, Await(bounds.begin));
+    const auto* const data = std::get_if<wal::XLogData>(&frame);
+    if (data == nullptr) {
+      if (std::get<wal::Keepalive>(frame).wal_end < bounds.end || decoder_.in_transaction())
+        continue;
+      return history.Passed();
+    }
+    if (!decoder_.in_transaction()) {
+      const auto beginning = BeginningOf(*data);
+      if (!beginning || beginning->lsn >= bounds.end) {
+        first_ = frame;
+        // A message is where it begins, and comes again when it was the last one.
+        if (beginning && !beginning->xid && beginning->lsn == bounds.last_commit)
+          RETURN_IF_ERROR(history.Ended(beginning->lsn, 0));
+        return history.Passed();
+      }
+      if (!beginning->xid) RETURN_IF_ERROR(history.Ended(beginning->lsn, 0));
+      context_.tx_id =
+          beginning->xid ? std::optional<uint64_t>(Number(*beginning->xid)) : std::nullopt;
+    }
+    const auto change = decoder_.Decode(data->payload);
+    if (!change.ok()) return DecodeError(change.status(), *data);
+    if (const auto* const relation = std::get_if<RelationChange>(*change))
+      RETURN_IF_ERROR(On(*relation));
+    if (const auto* const commit = std::get_if<Commit>(*change))
+      RETURN_IF_ERROR(history.Ended(data->wal_start, commit->commit_time_micros));
   }
 }
 
@@ -209,9 +279,7 @@ absl::Status StreamRun::ReadWhatIsThere() {
 absl::Status StreamRun::Handle(const wal::XLogData& frame) {
   CrashPoint("frame-received");
   const auto change = decoder_.Decode(frame.payload);
-  if (!change.ok())
-    return WithExitCode(Annotate(change.status(), Cat("stream at ", frame.wal_start)),
-                        ExitCode::kDataLoss);
+  if (!change.ok()) return DecodeError(change.status(), frame);
   frame_lsn_ = context_.lsn = frame.wal_start;
   idle_at_ = {};  // It is not quiet.
   if (fetches_xmin_) {
@@ -421,9 +489,10 @@ void EndStream(CaptureSession& session, bool source_is_there) {
 
 }  // namespace
 
-absl::Status RunStream(CaptureSession& session, Lsn from) {
+absl::Status RunStream(CaptureSession& session, Lsn from,
+                       const std::optional<KnownHistory::Bounds>& known) {
   StreamRun run(session);
-  absl::Status status = run.Start(from);
+  absl::Status status = run.Start(from, known);
   if (status.ok()) status = run.Loop();
   const bool was_streaming = session.streaming;
   session.counters().connected = false;

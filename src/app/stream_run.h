@@ -5,11 +5,13 @@
 #pragma once
 
 #include "app/capture_session.h"
+#include "app/known_history.h"
 #include "base/status.h"
 
 namespace walrelay::app {
 
-// The session's position is durable and its link begun. Never returns OK.
-absl::Status RunStream(CaptureSession& session, Lsn from);
+// The session's position is durable and its link begun. `known`: see StreamFrom. Never returns OK.
+absl::Status RunStream(CaptureSession& session, Lsn from,
+                       const std::optional<KnownHistory::Bounds>& known);
 
 }  // namespace walrelay::app

@@ -18,7 +18,8 @@ namespace walrelay {
 struct Epoch {
   std::string system_identifier;  // IDENTIFY_SYSTEM's systemid, as text.
   uint32_t timeline = 0;
-  Lsn incarnation{};  // The slot's consistent point, or its confirmed_flush when we adopted it.
+  Lsn incarnation{};  // The slot's consistent point, or its confirmed_flush when we adopted it, or
+                      // where we were moved to.
   bool operator==(const Epoch&) const = default;
 };
 
@@ -41,6 +42,7 @@ struct PositionRecord {
   Epoch epoch;
   Lsn end_lsn{};                 // Everything that committed before it is acknowledged by Kafka.
   Lsn last_commit_lsn{};         // End LSN of the last COMMIT or non-transactional message: first part of `sequence`. 0: none yet.
+  int64_t last_commit_micros = 0;  // Its time, since 1970. 0: it has none, or a record of before.
   std::string options_hash;      // Of the options that shape the stream; hex.
   std::map<std::string, TopicPosition> topics;
   std::optional<int64_t> connect_offset;  // Offset of our last record in the Connect offsets topic.

@@ -13,10 +13,14 @@ void Reach(std::vector<T>& values, PartitionId partition, T fill) {
 
 }  // namespace
 
-AckWatermark::AckWatermark(Lsn start, Lsn last_commit)
-    : position_{.end_lsn = start, .last_commit_lsn = last_commit, .next = {}},
+AckWatermark::AckWatermark(Lsn start, Lsn last_commit, int64_t last_commit_micros)
+    : position_{.end_lsn = start,
+                .last_commit_lsn = last_commit,
+                .last_commit_micros = last_commit_micros,
+                .next = {}},
       committed_(start),
-      last_commit_lsn_(last_commit) {}
+      last_commit_lsn_(last_commit),
+      last_commit_micros_(last_commit_micros) {}
 
 void AckWatermark::Start(PartitionId partition, int64_t next) {
   Reach(position_.next, partition, kNoOffset);
@@ -53,18 +57,22 @@ void AckWatermark::Marked(PartitionId partition) {
   if (!is_pending_[partition]) ++position_.next[partition];
 }
 
-void AckWatermark::Committed(Lsn end_lsn, Lsn last_commit_lsn) {
+void AckWatermark::Committed(Lsn end_lsn, Lsn last_commit_lsn, int64_t last_commit_micros) {
   CHECK(end_lsn >= committed_);
   committed_ = end_lsn;
   last_commit_lsn_ = last_commit_lsn;
+  last_commit_micros_ = last_commit_micros;
   const Ticket first_after = first_open_ + open_.size();
   if (commits_.empty() || commits_.back().first_after != first_after) {
-    commits_.push_back(
-        {.first_after = first_after, .end_lsn = end_lsn, .last_commit_lsn = last_commit_lsn});
+    commits_.push_back({.first_after = first_after,
+                        .end_lsn = end_lsn,
+                        .last_commit_lsn = last_commit_lsn,
+                        .last_commit_micros = last_commit_micros});
   } else {
     // Nothing was sent since the last one: one mark says both.
     commits_.back().end_lsn = end_lsn;
     commits_.back().last_commit_lsn = last_commit_lsn;
+    commits_.back().last_commit_micros = last_commit_micros;
   }
   CoverUpTo(first_open_);
 }
@@ -102,6 +110,7 @@ void AckWatermark::CoverUpTo(Ticket prefix_end) {
   while (!commits_.empty() && commits_.front().first_after <= prefix_end) {
     position_.end_lsn = commits_.front().end_lsn;
     position_.last_commit_lsn = commits_.front().last_commit_lsn;
+    position_.last_commit_micros = commits_.front().last_commit_micros;
     commits_.pop_front();
   }
   for (const PartitionId partition : pending_) {

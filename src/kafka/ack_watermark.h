@@ -26,6 +26,7 @@ inline constexpr int64_t kNoOffset = -1;
 struct AckedPosition {
   Lsn end_lsn{};          // Everything that committed before it is acknowledged. Never decreases.
   Lsn last_commit_lsn{};  // As the last Committed() that is covered had it.
+  int64_t last_commit_micros = 0;  // The same.
   std::vector<int64_t> next;  // By PartitionId: the offset after the last covered record, or what
                               // Start() said; kNoOffset or beyond the end: never touched.
 };
@@ -34,7 +35,7 @@ class AckWatermark {
  public:
   using Ticket = uint64_t;  // Names one record in flight. Tickets count up from 0.
 
-  explicit AckWatermark(Lsn start, Lsn last_commit = kNoLsn);
+  explicit AckWatermark(Lsn start, Lsn last_commit = kNoLsn, int64_t last_commit_micros = 0);
 
   // Where a partition stands before our first record to it: part of position() at once.
   void Start(PartitionId partition, int64_t next);
@@ -47,9 +48,10 @@ class AckWatermark {
   // A transaction marker of ours takes the offset behind the last record. Nothing is in flight.
   void Marked(PartitionId partition);
   // All records of a transaction have been Sent(); or, with none since the last call, the stream is
-  // known to have nothing for us up to here. LSNs do not decrease.
-  void Committed(Lsn end_lsn, Lsn last_commit_lsn);
-  void Committed(Lsn end_lsn) { Committed(end_lsn, last_commit_lsn_); }
+  // known to have nothing for us up to here. LSNs do not decrease. The time is the last commit's, 0
+  // where it has none.
+  void Committed(Lsn end_lsn, Lsn last_commit_lsn, int64_t last_commit_micros);
+  void Committed(Lsn end_lsn) { Committed(end_lsn, last_commit_lsn_, last_commit_micros_); }
 
   // The highest commit with nothing open below it.
   const AckedPosition& position() const { return position_; }
@@ -70,6 +72,7 @@ class AckWatermark {
     Ticket first_after;  // The ticket that the first record after the commit has.
     Lsn end_lsn;
     Lsn last_commit_lsn;
+    int64_t last_commit_micros;
   };
 
   void FoldAcknowledged();
@@ -78,6 +81,7 @@ class AckWatermark {
   AckedPosition position_;
   Lsn committed_;
   Lsn last_commit_lsn_;
+  int64_t last_commit_micros_;
   Ticket first_open_ = 0;  // The ticket of open_.front(); every lower one is acknowledged.
   size_t in_flight_ = 0;
   Ring<Open> open_;       // From the first unacknowledged record on.

@@ -119,6 +119,7 @@ std::string EncodePosition(const PositionRecord& record) {
   out.EndObject();
   out.Key("end_lsn").String(ToString(record.end_lsn));
   out.Key("last_commit_lsn").String(ToString(record.last_commit_lsn));
+  out.Key("last_commit_micros").Int(record.last_commit_micros);
   out.Key("options_hash").String(record.options_hash);
   WriteTopics(out, record.topics);
   out.Key("connect_offset");
@@ -160,6 +161,8 @@ absl::StatusOr<PositionRecord> DecodePosition(std::string_view json) {
   record.connect_offset = ReadConnectOffset(in);
   if (!(*document)["generation"].is_missing())
     record.generation = in.Int<int64_t>("generation");
+  if (!(*document)["last_commit_micros"].is_missing())
+    record.last_commit_micros = in.Int<int64_t>("last_commit_micros");
   record.claimed = (*document)["claimed"].Bool().value_or(false);
   if (!(*document)["writer"].is_missing()) record.writer = in.String("writer");
   record.transactional = (*document)["transactional"].Bool().value_or(false);

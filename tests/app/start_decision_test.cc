@@ -50,6 +50,26 @@ struct Row {
 
 const Row kTable[] = {
     {"resumes at the position", [](StartFacts&) {}, StreamFrom{.from = Lsn{2000}}},
+    {"resumes before the position, whose last commit is known",
+     [](StartFacts& f) { f.position->last_commit_lsn = Lsn{1900}; },
+     StreamFrom{
+         .from = Lsn{2000},
+         .known =
+             KnownHistory::Bounds{.begin = Lsn{1000}, .last_commit = Lsn{1900}, .end = Lsn{2000}}}},
+    {"resumes at the position, which the slot has reached",
+     [](StartFacts& f) {
+       f.position->last_commit_lsn = Lsn{1900};
+       f.slot->confirmed_flush = Lsn{2000};
+     },
+     StreamFrom{.from = Lsn{2000}}},
+    {"resumes at the position, whose last commit was before the incarnation",
+     [](StartFacts& f) { f.position->last_commit_lsn = Lsn{500}; }, StreamFrom{.from = Lsn{2000}}},
+    {"resumes at the position with other options, which may show other transactions",
+     [](StartFacts& f) {
+       f.position->last_commit_lsn = Lsn{1900};
+       f.options_hash = "cd";
+     },
+     StreamFrom{.from = Lsn{2000}}},
     {"no slot, no position: fresh",
      [](StartFacts& f) {
        f.slot.reset();

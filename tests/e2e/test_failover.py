@@ -9,6 +9,7 @@ import harness
 from clusters import Cluster, Standby, on_clusters
 from conftest import short_name
 from harness import EVENTS, Load, append_event, check_nothing_lost, needs_stack, rows_in_kafka, wait_until
+from test_start_table import position
 from test_stops import last_line, run_until_it_ends
 
 RANGE = r"[0-9A-F]+/[0-9A-F]+ to [0-9A-F]+/[0-9A-F]+ \(\d+ bytes of WAL\)"
@@ -146,9 +147,9 @@ def test_promotion_without_the_slot(pipeline):
         refuses(pipeline, 20, RANGE, "may be lost", SNAPSHOT)
 
 
-@pytest.mark.parametrize("recovers", [False, True])
-def test_source_restored(pipeline, recovers):
-    """As a copy of its disk, or by recovery from a backup, which begins a new timeline."""
+@pytest.mark.parametrize("how", ["copied", "copied_and_written", "recovered"])
+def test_source_restored(pipeline, how):
+    """As a copy of its disk, which may go on beyond the position, or by recovery from a backup, which begins a new timeline."""
     with Cluster("restored", 15) as server:
         server.start()
         make_table(server, pipeline)
@@ -172,16 +173,24 @@ def test_source_restored(pipeline, recovers):
             backup.rename(server.folder)
         finally:
             shutil.rmtree(backup, ignore_errors=True)
-        if recovers:
+        if how == "recovered":
             server.configure(restore_command="false", recovery_target_action="promote")
             server.signal_file("recovery.signal")
         server.start()
         server.capture(pipeline)
         wait_until("the restored server", lambda: not server.database().value("SELECT pg_is_in_recovery()"))
-        if recovers:
+        if how == "recovered":
             refuses(pipeline, 54, "this server left timeline 1 at", RANGE, SNAPSHOT)
-        else:
+        elif how == "copied":
             refuses(pipeline, 55, "restored from a backup", SNAPSHOT)
+        else:
+            end = position(pipeline)["end_lsn"]
+            for number in range(10, 60):
+                insert(pipeline, number)
+            assert pipeline.source.value("SELECT pg_current_wal_lsn() > %s", [end])
+            for _ in range(2):  # Looking does not move the slot.
+                refuses(pipeline, 55, "another history than Kafka", RANGE, "slot drop", SNAPSHOT)
+            assert pipeline.command("slot", "drop", "--yes").returncode == 0
         pipeline.source_options["snapshot.mode"] = "when_needed"
         pipeline.start()
         insert(pipeline, 4)

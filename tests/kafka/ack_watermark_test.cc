@@ -77,12 +77,13 @@ TEST(AckWatermark, KeepsTheOffsetsOfTheCommitAndNotOfWhatFollows) {
 
 TEST(AckWatermark, MovesAtOnceWhenNothingIsInFlight) {
   AckWatermark watermark(At(1));
-  watermark.Committed(At(10), At(9));
+  watermark.Committed(At(10), At(9), 7);
   EXPECT_EQ(watermark.position().end_lsn, At(10));
   EXPECT_EQ(watermark.position().last_commit_lsn, At(9));
   watermark.Committed(At(30));
   EXPECT_EQ(watermark.position().end_lsn, At(30));
   EXPECT_EQ(watermark.position().last_commit_lsn, At(9)) << "unchanged unless said";
+  EXPECT_EQ(watermark.position().last_commit_micros, 7);
 }
 
 TEST(AckWatermark, FoldsEmptyCommitsIntoTheOneBefore) {
@@ -148,7 +149,8 @@ class Model {
   Event& operator[](size_t index) { return events_[index]; }
 
   AckedPosition Position(Lsn start) const {
-    AckedPosition position{.end_lsn = start, .last_commit_lsn = {}, .next = {}};
+    AckedPosition position{
+        .end_lsn = start, .last_commit_lsn = {}, .last_commit_micros = 0, .next = {}};
     std::vector<int64_t> next(8, kNoOffset);
     position.next = next;
     for (const Event& event : events_) {

@@ -18,6 +18,7 @@ PositionRecord Sample() {
                 .incarnation = Lsn{0x16B3748}},
       .end_lsn = Lsn{0xABCDEF0123456789},
       .last_commit_lsn = Lsn{0xABCDEF0123456780},
+      .last_commit_micros = 1700000000000001,
       .options_hash = "00ff",
       .topics = {{"cdc.public.orders", {.next = {0, -1, std::numeric_limits<int64_t>::max()}}},
                  {"ünïcode \"quoted\"\\", {.next = {}}}},
@@ -47,7 +48,7 @@ TEST(PositionCodec, HasThisForm) {
       EncodePosition(record),
       R"({"version":1,"phase":"streaming","slot":"debezium_slot","epoch":{"system_identifier":"7312345678901234567",)"
       R"("timeline":3,"incarnation":"0/16B3748"},"end_lsn":"ABCDEF01/23456789","last_commit_lsn":"ABCDEF01/23456780",)"
-      R"("options_hash":"00ff","topics":{"t":[5,-1]},"connect_offset":42,"generation":7,"claimed":true,"writer":"0190","transactional":true,"written_at_ms":1700000000000})");
+      R"("last_commit_micros":1700000000000001,"options_hash":"00ff","topics":{"t":[5,-1]},"connect_offset":42,"generation":7,"claimed":true,"writer":"0190","transactional":true,"written_at_ms":1700000000000})");
 }
 
 TEST(PositionCodec, RejectsEveryTruncation) {

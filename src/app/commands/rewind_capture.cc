@@ -94,7 +94,7 @@ absl::Status RewindCaptureCommand(const Config& config, Console& console, const 
   if (!connect.ok()) return KafkaError(connect.status());
   if (*connect) position.connect_offset = (*connect)->offset;
   position.last_commit_lsn = std::min(position.last_commit_lsn, goal);
-  position.end_lsn = goal;
+  position.end_lsn = position.epoch.incarnation = goal;
   // What stands in the topics does not tell any more what has been written from there on.
   link->Begin(position, Earlier::kNothing);
   if (auto status = link->Claim(); !status.ok()) return KafkaError(std::move(status));
