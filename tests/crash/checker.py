@@ -101,7 +101,8 @@ class Checker:
         self.incarnation = 0    # the snapshot is the state here
         self.committed = set()  # (client, seq) of the truth, as long as a client may still ask for it
         self.waiting = []       # transactions of the truth while no snapshot was seen
-        self.findings = []
+        self.findings = []      # the first of each kind
+        self.doubled = []       # (topic, partition, offset) of each record that repeats an earlier one
 
     def find(self, kind, what):
         setattr(self.counts, kind, getattr(self.counts, kind) + 1)
@@ -157,7 +158,7 @@ class Checker:
                     if payload["source"]["lsn"] == self.incarnation:
                         snapshots.setdefault(name, collections.Counter())[event[2:]] += 1
                 else:
-                    self.check_event(name, table, partition, message.offset(), event)
+                    self.check_event(name, table, (topic, partition, message.offset()), event)
             self.check_tombstone(f"{name}[{partition}] at its end", None, owed)
         self.check_snapshots(snapshots)
         self.end_round()
@@ -169,12 +170,14 @@ class Checker:
         if key != owed:
             self.find("tombstones_wrong", f"{where}: {key} where {owed} was due")
 
-    def check_event(self, name, table, partition, offset, event):
+    def check_event(self, name, table, at, event):
+        _, partition, offset = at
         where = f"{name}[{partition}]@{offset} {event}"
         indexes = table.awaited.get(event)
         if not indexes:
             if any(event in seen for seen in table.seen):
                 self.find("doubled", where)
+                self.doubled.append(at)
             else:
                 self.find("invented", where)
             return
