@@ -147,8 +147,8 @@ class Laboratory:
         return names if self.options.each else [self.choose(names) for _ in range(self.options.faults_a_round)]
 
     def choose(self, names):
-        if self.options.delivery != "transactional" and "endtxn-cut" in names and len(names) > 1:
-            names = [name for name in names if name != "endtxn-cut"]
+        if self.options.delivery != "transactional":
+            names = [name for name in names if name not in ("endtxn-cut", "held-endtxn")] or names
         return self.random.choices(names, [NEMESES[n][1] for n in names])[0]
 
     def round(self, number):

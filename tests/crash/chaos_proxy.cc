@@ -14,8 +14,9 @@
 //                            (down) next holds both; AT may be negative
 //   commit NAME before|after the next commit of a sink (frames.h) is not passed on, or is, and its answer is not; then RST
 //   endtxn NAME before|after the same for Kafka's EndTxn
-//   hold NAME TEXT           the next produce request that contains TEXT, and all behind it on that connection, are kept
-//   release NAME             what is kept goes to the broker, though its client may be gone
+//   hold NAME produce|endtxn TEXT  the next request of that kind that contains TEXT, and all behind it on that connection, are kept
+//   release NAME             what has been kept longest goes to the broker, though its client may be gone; the error code of the
+//                            broker's answer is counted: held_produce_error_0, held_endtxn_error_47, …
 //   clear NAME               everything above that waits or lasts is called off; what is kept is thrown away
 //   stats                    counters of what it did, as JSON
 // End of input ends it. One thread. Source: FAULTS of the README; Boost.Asio manual, "C++20 Coroutines".
@@ -68,7 +69,9 @@ struct Link {
   bool hole = false, refuse = false;
   Spoiler up, down;
   Cut commit = Cut::kNone, endtxn = Cut::kNone;
+  FrameKind hold_kind = FrameKind::kProduce;
   std::optional<std::string> hold;
+  uint64_t holds = 0;
   std::list<std::weak_ptr<Session>> sessions;
   std::map<std::string, uint64_t> counters;
 };
@@ -79,8 +82,13 @@ struct Session {
   std::variant<KafkaScanner, PostgresScanner> scanner;
   bool swallow = false;    // Answers are read and dropped.
   uint64_t answers = 0;    // Pieces that the server has sent.
+  bool client_gone = false;
   bool holds = false;
   std::string held;
+  FrameKind held_kind = FrameKind::kOther;
+  uint64_t held_number = 0;  // Of all that the link held.
+  std::optional<uint32_t> released;  // The correlation of what was held; its answer is waited for.
+  KafkaScanner answered;             // What the broker sends, message by message.
 
   Session(Link& of, tcp::socket accepted)
       : link(of), client(std::move(accepted)), server(client.get_executor()) {
@@ -171,12 +179,26 @@ asio::awaitable<bool> Strike(Session& session, const Frame& frame) {
   co_return true;
 }
 
+std::string NameOf(FrameKind kind) { return kind == FrameKind::kEndTxn ? "endtxn" : "produce"; }
+
+// Counts what the broker says to a request that was held.
+void NoteAnswers(Session& session, std::string_view bytes) {
+  for (const Frame& answer : session.answered.Feed(bytes)) {
+    if (session.released != CorrelationOfAnswer(answer.bytes)) continue;
+    session.released.reset();
+    const auto error = ErrorInAnswer(session.held_kind, answer.bytes);
+    ++session.link.counters["held_" + NameOf(session.held_kind) + "_error_" + (error ? std::to_string(*error) : "unknown")];
+  }
+}
+
 asio::awaitable<bool> PassUp(Session& session, const Frame& frame) {
   Link& link = session.link;
-  if (link.hold && frame.kind == FrameKind::kProduce && frame.bytes.find(*link.hold) != std::string::npos) {
+  if (link.hold && frame.kind == link.hold_kind && frame.bytes.find(*link.hold) != std::string::npos) {
     link.hold.reset();
     session.holds = true;
-    ++link.counters["produce_requests_held"];
+    session.held_kind = frame.kind;
+    session.held_number = ++link.holds;
+    ++link.counters[NameOf(frame.kind) + "_requests_held"];
   }
   if (session.holds) {
     session.held += frame.bytes;
@@ -202,7 +224,8 @@ asio::awaitable<void> Up(std::shared_ptr<Session> session) {
     }
   }
   error_code ignored;
-  if (!session->holds) session->server.shutdown(tcp::socket::shutdown_send, ignored);
+  session->client_gone = true;
+  if (!session->holds && !session->released) session->server.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
 asio::awaitable<void> Down(std::shared_ptr<Session> session) {
@@ -213,11 +236,14 @@ asio::awaitable<void> Down(std::shared_ptr<Session> session) {
         co_await session->server.async_read_some(asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
     if (error) break;
     ++session->answers;
+    const bool waited = session->released.has_value();
+    if (session->link.is_kafka) NoteAnswers(*session, {buffer.data(), size});
+    if (waited && !session->released && session->client_gone) break;
     if (session->swallow) continue;
     co_await Slow(session->link, size);
     session->link.counters["bytes_down"] += size;
     if (!co_await Pass(*session, session->client, session->link.down, {buffer.data(), size})) {
-      if (!session->holds) break;
+      if (!session->holds && !session->released) break;
     }
   }
   // A server that has gone, or a cut: the client is to see it.
@@ -268,18 +294,29 @@ void ForEach(Link& link, const std::function<void(Session&)>& act) {
   }
 }
 
-void Release(Link& link, bool send) {
-  ForEach(link, [&](Session& session) {
-    if (!session.holds) return;
-    error_code error;
-    if (send) {
-      asio::write(session.server, asio::buffer(session.held), error);
-      ++link.counters[error ? "releases_failed" : "produce_requests_released"];
-    }
-    session.held.clear();
-    session.holds = false;  // A client that still lives goes on behind it.
-    if (!session.client.is_open() || !send) session.server.shutdown(tcp::socket::shutdown_send, error);
-  });
+// Sends it, and leaves the connection open for the answer; or throws it away. A client that still lives goes on behind it.
+void Release(Session& session, bool send) {
+  error_code error;
+  session.holds = false;
+  const std::string held = std::exchange(session.held, {});
+  if (send) {
+    session.released = CorrelationOfRequest(held);
+    asio::write(session.server, asio::buffer(held), error);
+    ++session.link.counters[error ? "releases_failed" : NameOf(session.held_kind) + "_requests_released"];
+  }
+  if (!send || error) {
+    session.released.reset();
+    session.server.shutdown(tcp::socket::shutdown_send, error);
+  }
+}
+
+void ReleaseFirst(Link& link) {
+  std::shared_ptr<Session> first;
+  for (const auto& weak : link.sessions) {
+    const auto session = weak.lock();
+    if (session && session->holds && (!first || session->held_number < first->held_number)) first = session;
+  }
+  if (first) Release(*first, true);
 }
 
 Cut ParseCut(const std::string& word) { return word == "after" ? Cut::kAfter : Cut::kBefore; }
@@ -334,11 +371,14 @@ std::string Command(std::list<Link>& links, const std::string& line) {
     } else if (command == "endtxn") {
       link.endtxn = ParseCut(first);
     } else if (command == "hold") {
-      link.hold = first;
+      link.hold_kind = first == "endtxn" ? FrameKind::kEndTxn : FrameKind::kProduce;
+      link.hold = second;
     } else if (command == "release") {
-      Release(link, true);
+      ReleaseFirst(link);
     } else if (command == "clear") {
-      Release(link, false);
+      ForEach(link, [](Session& session) {
+        if (session.holds) Release(session, false);
+      });
       link.delay = link.jitter = {};
       link.bytes_per_second = 0;
       link.hole = link.refuse = false;

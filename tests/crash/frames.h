@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,6 +30,28 @@ inline uint32_t BigEndian(std::string_view bytes) {
   uint32_t number = 0;
   for (const char byte : bytes.substr(0, 4)) number = number << 8 | static_cast<uint8_t>(byte);
   return number;
+}
+
+// Of a Kafka request or its answer, whole with its length.
+inline uint32_t CorrelationOfRequest(std::string_view request) {
+  return request.size() < 12 ? 0 : BigEndian(request.substr(8));
+}
+inline uint32_t CorrelationOfAnswer(std::string_view answer) {
+  return answer.size() < 8 ? 0 : BigEndian(answer.substr(4));
+}
+
+// The error code in the answer to a request of this kind, of its first partition where it has several; nullopt where it is not
+// there. Of the versions that librdkafka 2.0.2 speaks: Produce 3 to 7, EndTxn 0 and 1.
+inline std::optional<int> ErrorInAnswer(FrameKind kind, std::string_view answer) {
+  const auto int16 = [&](size_t at) -> std::optional<int> {
+    if (at + 2 > answer.size()) return std::nullopt;
+    return static_cast<int16_t>(static_cast<uint8_t>(answer[at]) << 8 | static_cast<uint8_t>(answer[at + 1]));
+  };
+  // Behind length and correlation: a throttle time; or a count, the topic, a count and the partition's number.
+  if (kind == FrameKind::kEndTxn) return int16(12);
+  const auto topic_size = int16(12);
+  if (kind != FrameKind::kProduce || !topic_size || *topic_size < 0) return std::nullopt;
+  return int16(14 + static_cast<size_t>(*topic_size) + 8);
 }
 
 // Takes every frame that begins with a length off the front of `waiting`.

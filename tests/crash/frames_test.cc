@@ -67,5 +67,14 @@ TEST(KafkaScanner, KnowsRequestsByTheirKey) {
   EXPECT_EQ(kinds, (std::vector{FrameKind::kProduce, FrameKind::kEndTxn, FrameKind::kOther}));
 }
 
+TEST(ErrorInAnswer, IsThatOfTheFirstPartition) {
+  const std::string topic = std::string("\0\3", 2) + "a.b";
+  const std::string produced = Int32(60) + Int32(7) + Int32(1) + topic + Int32(1) + Int32(0) + std::string("\0\x2f", 2) + Int32(0);
+  EXPECT_EQ(CorrelationOfAnswer(produced), 7u);
+  EXPECT_EQ(ErrorInAnswer(FrameKind::kProduce, produced), 47);
+  EXPECT_EQ(ErrorInAnswer(FrameKind::kProduce, produced.substr(0, 20)), std::nullopt);
+  EXPECT_EQ(ErrorInAnswer(FrameKind::kEndTxn, Int32(10) + Int32(8) + Int32(0) + std::string("\0\x5a", 2)), 90);
+}
+
 }  // namespace
 }  // namespace walrelay::crash

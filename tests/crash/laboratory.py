@@ -38,7 +38,7 @@ def arguments():
 def main():
     options = arguments()
     if options.list:
-        print("nemeses:", *nemeses.NEMESES, "snapshot quiet held-produce zombie")
+        print("nemeses:", *nemeses.NEMESES, "snapshot quiet held-produce held-endtxn zombie")
         print("crash points:", *nemeses.crash_points())
         return 0
     if options.every_point:

@@ -17,6 +17,7 @@ from nemeses import IN_QUIET, points_in_snapshots
 
 RECORDS_DIFFER = (57, 58)  # exit codes: somebody else's records stand between ours
 FENCED = 59
+STALE_EPOCH = (47, 90)  # Kafka's error codes: invalid producer epoch, producer fenced
 
 
 @contextlib.contextmanager
@@ -92,23 +93,21 @@ def held_produce(lab):
         inner.pipeline.restart_measured()
         inner.large_transaction(100)
         inner.wait_confirmed(inner.server_lsn())
-        inner.proxy("hold", "kafka", inner.pipeline.topic("entries"))
-        inner.large_transaction(50)
-        inner.wait("a produce request is held", lambda: inner.proxy.stats().get("kafka_produce_requests_held", 0) > lab.counts.get("requests_held", 0))
-        lab.counts["requests_held"] = inner.proxy.stats()["kafka_produce_requests_held"]
+        hold(inner, "produce", inner.pipeline.topic("entries"), 50)
         inner.pipeline.kill()
         inner.pipeline.restart_measured()
         inner.large_transaction(200)
         inner.wait_confirmed(inner.server_lsn())
-        inner.proxy("release", "kafka")
-        time.sleep(0.5)
+        error = release(inner, "produce")
         for _ in range(50):  # The next records show the gap.
             inner.large_transaction(20)
             with contextlib.suppress(Exception):
                 inner.pipeline.process.wait(0.2)
                 break
         if lab.options.delivery == "transactional":
-            inner.count("held_requests_refused")
+            inner.count("held_requests_refused", error != 0)
+            if error == 0:
+                inner.fault("a held produce request was released, and Kafka has taken it")
             inner.check([])
             return
         code = inner.pipeline.ended_by_itself()
@@ -116,6 +115,48 @@ def held_produce(lab):
         if code not in RECORDS_DIFFER:
             inner.fault(f"a held produce request was released: walrelay ended with {code}, not one of {RECORDS_DIFFER}")
         check_named(inner)
+
+
+def held_endtxn(lab):
+    """The same with the request that ends a transaction, while its successor's is open."""
+    with trial(lab, "held_end") as inner:
+        inner.pipeline.restart_measured()
+        inner.large_transaction(100)
+        inner.wait_confirmed(inner.server_lsn())
+        hold(inner, "endtxn", inner.pipeline.slot, 50)
+        inner.pipeline.kill()
+        inner.pipeline.restart_measured()
+        hold(inner, "endtxn", inner.pipeline.slot, 200)
+        error = release(inner, "endtxn")
+        inner.count("held_commits_refused", error in STALE_EPOCH)
+        if error not in STALE_EPOCH:
+            inner.fault(f"the held end of a dead process's transaction was released: Kafka answered {error}, not one of {STALE_EPOCH}")
+        release(inner, "endtxn")
+        inner.check([])
+
+
+def held_by_now(inner, kind):
+    return inner.proxy.stats().get(f"kafka_{kind}_requests_held", 0)
+
+
+def hold(inner, kind, text, rows):
+    """Has the proxy keep a request that so many rows bring about."""
+    before = held_by_now(inner, kind)
+    inner.proxy("hold", "kafka", kind, text)
+    inner.large_transaction(rows)
+    inner.wait(f"a request is held ({kind})", lambda: held_by_now(inner, kind) > before)
+
+
+def release(inner, kind):
+    """Lets the oldest one go; returns the error code that Kafka answers."""
+    prefix = f"kafka_held_{kind}_error_"
+
+    def answers():
+        return {name.removeprefix(prefix): number for name, number in inner.proxy.stats().items() if name.startswith(prefix)}
+    before = answers()
+    inner.proxy("release", "kafka")
+    inner.wait("Kafka answers what was held", lambda: answers() != before)
+    return next(int(code) for code, number in answers().items() if number != before.get(code, 0))
 
 
 def zombie(lab):
@@ -215,4 +256,5 @@ def check_named(inner):
     inner.checker.findings = [text for text in inner.checker.findings if not text.startswith("doubled")]
 
 
-TRIALS = {"snapshot": (snapshot, 3), "quiet": (quiet, 1), "held-produce": (held_produce, 1), "zombie": (zombie, 1)}
+TRIALS = {"snapshot": (snapshot, 3), "quiet": (quiet, 1), "held-produce": (held_produce, 1),
+          "held-endtxn": (held_endtxn, 1), "zombie": (zombie, 1)}

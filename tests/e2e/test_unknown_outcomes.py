@@ -5,7 +5,7 @@ import sys
 
 import psycopg2.extensions
 import pytest
-from harness import LABORATORY, ROOT, needs_stack, rows_in_raw, wait_until
+from harness import LABORATORY, ROOT, end_offsets, needs_stack, rows_in_raw, topics, wait_until
 from test_exactly_once import start_stream
 from test_sink_faults import LETTERS
 from test_transactional import stream, wait_caught_up  # noqa: F401  pylint: disable=unused-import
@@ -49,6 +49,51 @@ def test_of_a_kafka_transaction(stream, proxy):  # noqa: F811
         assert check_once_and_in_order(stream, stream.truth, after) == ROWS * (number + 1), f"cut {cut}, {then}"
     assert stream.starts == 1 + sum(then == "killed" for _, then in CUTS)
     assert stream.stop()[0] == 0
+
+
+INVALID_PRODUCER_EPOCH, PRODUCER_FENCED = 47, 90  # error codes of Kafka
+
+
+def test_of_a_dead_process_whose_request_arrives_late(stream, proxy):  # noqa: F811
+    """The network keeps its EndTxn and delivers it when the successor's transaction is open: refused, and neither transaction is ended by it."""
+    stream.kafka_options["bootstrap.servers"] = f"127.0.0.1:{proxy.port('kafka')}"
+    after = start_stream(stream)
+
+    def write(seq):
+        stream.source.query("INSERT INTO events SELECT %s, n, 'x' FROM generate_series(1, %s) n", [seq, ROWS])
+
+    def held_endtxn():
+        """Has the next transaction end with a request that is kept."""
+        before = count("endtxn_requests_held")
+        proxy("hold", "kafka", "endtxn", stream.slot)
+        write(before)
+        wait_until("an EndTxn held", lambda: stream.check_alive() or count("endtxn_requests_held") == before + 1)
+
+    def count(name):
+        return proxy.stats().get(f"kafka_{name}", 0)
+
+    def refused():
+        return sum(count(f"held_endtxn_error_{code}") for code in (INVALID_PRODUCER_EPOCH, PRODUCER_FENCED))
+
+    def visible():
+        return sum(end_offsets(topics(stream.topic("events"))).values())
+    write(-1)
+    wait_caught_up(stream)
+    held_endtxn()
+    stream.kill()
+    stream.start("produce")
+    stream.wait_streaming()
+    held_endtxn()  # Its own: it stays open.
+    before = visible()
+    proxy("release", "kafka")
+    wait_until("the broker's answer to the dead process", lambda: refused() or count("held_endtxn_error_0"))
+    assert (refused(), count("held_endtxn_error_0")) == (1, 0)
+    assert visible() == before
+    proxy("release", "kafka")
+    wait_caught_up(stream)
+    assert count("held_endtxn_error_0") == 1
+    assert check_once_and_in_order(stream, stream.truth, after) == 3 * ROWS
+    assert stream.starts == 2 and stream.stop()[0] == 0
 
 
 @pytest.mark.parametrize("sink", ["lake", "target"])
