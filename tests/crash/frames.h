@@ -82,6 +82,8 @@ class KafkaScanner {
 class PostgresScanner {
  public:
   std::vector<Frame> Feed(std::string_view bytes) {
+    if (!started_ && waiting_.empty() && !bytes.empty()) is_tls_ = is_tls_ || bytes[0] == kTlsHandshake;
+    if (is_tls_) return {{.kind = FrameKind::kOther, .bytes = std::string(bytes)}};
     waiting_ += bytes;
     std::vector<Frame> frames;
     for (;;) {
@@ -132,7 +134,10 @@ class PostgresScanner {
     return moved ? FrameKind::kCommit : FrameKind::kOther;
   }
 
+  static constexpr char kTlsHandshake = 0x16;  // A first message of so many bytes would not be one.
+
   std::string waiting_;
+  bool is_tls_ = false;
   bool started_ = false;
   bool explicit_ = false;
   bool moved_ = false;

@@ -46,6 +46,16 @@ TEST(PostgresScanner, ACommitWithoutProgressIsNone) {
             (std::vector{FrameKind::kOther, FrameKind::kOther, FrameKind::kOther}));
 }
 
+TEST(PostgresScanner, PassesTlsOnAsItComes) {
+  PostgresScanner scanner;
+  scanner.Feed(kSslRequest);
+  std::string out;
+  for (const std::string& bytes : {std::string("\x16\x03\x01\x02", 4), std::string("\x00hello", 6)}) {
+    for (const Frame& frame : scanner.Feed(bytes)) out += frame.bytes;
+  }
+  EXPECT_EQ(out, std::string("\x16\x03\x01\x02\x00hello", 10));
+}
+
 TEST(Scanners, BytesComeOutAsTheyWentIn) {
   const std::string postgres = kSslRequest + kStartup + kPrepare + Query("BEGIN") + kBind + kSync + Query("COMMIT");
   PostgresScanner one;

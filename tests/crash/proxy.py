@@ -1,4 +1,4 @@
-"""The chaos proxy (chaos_proxy.cc) before all four servers, and its commands.
+"""The chaos proxy (chaos_proxy.cc) before all four servers, or before PostgreSQL servers that are named, and its commands.
 
 Kafka tells its clients where to come back: the broker gets a second listener that names the proxy's port. Everybody else uses
 the servers directly.
@@ -13,24 +13,29 @@ from pipeline import FOLDER
 
 
 class Proxy:
-    """A context manager; `ports` are those that the program is to use."""
+    """A context manager; `ports` are those that the program is to use. `servers`: {name: port} of those of PostgreSQL, without Kafka."""
 
-    def __init__(self):
+    def __init__(self, servers=None):
         self._lock = threading.Lock()
-        self.ports = {name: harness.free_port() for name in ("source", "lake", "target", "kafka")}
+        self._servers = servers
+        self.ports = {name: harness.free_port() for name in servers or ("source", "lake", "target", "kafka")}
         self._process = None
 
     def port(self, name):
         return self.ports[name]
 
     def __enter__(self):
+        if self._servers:
+            return self._start(f"{name}:postgres:{self.ports[name]}:{port}" for name, port in self._servers.items())
         behind = harness.free_port()
         os.environ["STACK_KAFKA_PROXIED"] = f"{behind}:{self.ports['kafka']}"
         harness.stack("stop", "kafka")
         harness.stack("start", "kafka")
         links = [f"{name}:postgres:{self.ports[name]}:{harness.parts(name)['port']}" for name in ("source", "lake", "target")]
-        self._process = subprocess.Popen([FOLDER / "chaos_proxy", *links, f"kafka:kafka:{self.ports['kafka']}:{behind}"],
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self._start([*links, f"kafka:kafka:{self.ports['kafka']}:{behind}"])
+
+    def _start(self, links):
+        self._process = subprocess.Popen([FOLDER / "chaos_proxy", *links], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.stats()
         return self
 

@@ -1,10 +1,13 @@
-"""A bit that changes on its way between us and Kafka: the chaos proxy (tests/crash) does it. It is noticed, and what it was in comes again;
-nothing is lost, doubled, or taken for data."""
+"""A bit that changes on its way between us and Kafka, or us and a database under TLS: the chaos proxy (tests/crash) does it. It is
+noticed, and what it was in comes again; nothing is lost, doubled, or taken for data."""
 import os
+import subprocess
 import sys
 
+import psycopg2.extensions
 import pytest
-from harness import LABORATORY, ROOT, needs_stack, rows_in_raw, stack, wait_until
+from clusters import Cluster, as_postgres, on_clusters
+from harness import EVENTS, LABORATORY, ROOT, needs_stack, rows_in_raw, stack, wait_until
 from test_exactly_once import start_stream, stream, wait_caught_up  # noqa: F401  pylint: disable=unused-import
 from test_kafka_faults import broker
 from truth import check_once_and_in_order
@@ -133,3 +136,43 @@ def test_the_broker_refuses_it(stream, proxy, delivery, text, at):  # noqa: F811
     wait_caught_up(stream)
     assert check_once_and_in_order(stream, stream.truth, after) == 3 * ROWS
     assert stream.stop()[0] == 0
+
+
+FIRST_RECORD = 8  # A byte behind the head of the TLS record that comes next.
+
+
+@pytest.fixture(name="server", scope="module")
+def server_of():
+    """PostgreSQL with a certificate."""
+    with Cluster("tls", 15) as server:
+        names = ["-keyout", server.folder / "server.key", "-out", server.folder / "server.crt"]
+        as_postgres("openssl", "req", "-new", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2", "-subj", "/CN=localhost", *names,
+                    check=True, stderr=subprocess.DEVNULL)
+        server.configure(ssl="on")
+        yield server.start()
+
+
+@pytest.mark.parametrize("name", ["source", "target"])
+def test_tls_notices(events, server, name):
+    """The connection ends with an error of TLS, and another one goes on where the sink or the slot is."""
+    with on_clusters(events), Proxy({name: server.port}) as proxy:
+        server.database().query(f'CREATE DATABASE "{events.name}"')
+        if name == "source":
+            server.capture(events, **{"database.port": proxy.port(name), "database.sslmode": "require"}).query(EVENTS)
+        else:
+            events.target = server.database(events.name)
+            events.target_options["connection"] = psycopg2.extensions.make_dsn(events.target.dsn, port=proxy.port(name), sslmode="require")
+        events.start("run")
+        events.wait_streaming()
+        insert(events, 0)
+        events.wait_equal(["events"])
+        for number, direction in enumerate(("up", "down", "up", "down"), 1):
+            events.wait_streaming()
+            before, said = proxy.stats().get(f"{name}_bytes_flipped", 0), events.log().count("; next try in")
+            proxy("flip", name, direction, FIRST_RECORD)
+            insert(events, number)
+            wait_until("a bit is changed", lambda limit=before: proxy.stats().get(f"{name}_bytes_flipped", 0) > limit)
+            wait_until("it begins again", lambda limit=said: events.check_alive() or events.log().count("; next try in") > limit)
+            events.wait_equal(["events"])
+        wait_until("raw events", lambda: len(rows_in_raw(events)) == 5 * ROWS)
+        assert events.stop()[0] == 0
