@@ -16,7 +16,9 @@ absl::Status KnownHistory::Ended(Lsn lsn, int64_t micros) {
 }
 
 absl::Status KnownHistory::Passed() const {
-  if (seen_ || bounds_.last_commit <= bounds_.begin) return absl::OkStatus();
+  // A message is where it begins: as the last one it comes again behind the position.
+  const bool is_behind = bounds_.last_commit == bounds_.end && bounds_.last_commit_micros == 0;
+  if (seen_ || is_behind || bounds_.last_commit <= bounds_.begin) return absl::OkStatus();
   return Differs("it has none there");
 }
 

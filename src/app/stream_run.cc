@@ -202,9 +202,6 @@ absl::Status StreamRun::PassKnown(KnownHistory::Bounds bounds) {
       const auto beginning = BeginningOf(*data);
       if (!beginning || beginning->lsn >= bounds.end) {
         first_ = frame;
-        // A message is where it begins, and comes again when it was the last one.
-        if (beginning && !beginning->xid && beginning->lsn == bounds.last_commit)
-          RETURN_IF_ERROR(history.Ended(beginning->lsn, 0));
         return history.Passed();
       }
       if (!beginning->xid) RETURN_IF_ERROR(history.Ended(beginning->lsn, 0));

@@ -28,6 +28,14 @@ TEST(KnownHistory, NeedsNoTransactionThatTheSlotHasPassed) {
   EXPECT_TRUE(History(350).Passed().ok());
 }
 
+TEST(KnownHistory, NeedsNoMessageThatBeginsAtThePosition) {
+  EXPECT_TRUE(
+      KnownHistory(
+          {.begin = Lsn{100}, .last_commit = Lsn{400}, .last_commit_micros = 0, .end = Lsn{400}})
+          .Passed()
+          .ok());
+}
+
 TEST(KnownHistory, IsAnotherOneWithoutItsLastTransaction) {
   KnownHistory history = History();
   EXPECT_TRUE(history.Ended(Lsn{200}, 7).ok());
@@ -43,7 +51,8 @@ TEST(KnownHistory, IsAnotherOneWhereItsLastTransactionWasAtAnotherTime) {
 
 TEST(KnownHistory, ComparesNoTimeThatIsNotKnown) {
   EXPECT_TRUE(History().Ended(Lsn{300}, 0).ok());
-  KnownHistory of_before({.begin = Lsn{100}, .last_commit = Lsn{300}, .end = Lsn{400}});
+  KnownHistory of_before(
+      {.begin = Lsn{100}, .last_commit = Lsn{300}, .last_commit_micros = 0, .end = Lsn{400}});
   EXPECT_TRUE(of_before.Ended(Lsn{300}, 8).ok());
   EXPECT_TRUE(of_before.Passed().ok());
 }
