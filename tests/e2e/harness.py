@@ -338,6 +338,11 @@ class Pipeline:
         self.process = None
         return code, time.monotonic() - begun
 
+    def wait_killed(self, seconds=120):
+        """Waits until it has died at the point that it was started with."""
+        assert self.process.wait(seconds) == -signal.SIGKILL
+        self.process = None
+
     def kill(self):
         """SIGKILL, where it still runs."""
         if self.process is not None:

@@ -83,8 +83,8 @@ def confirmed_flush(pipeline):
                                  [pipeline.slot])
 
 
-def start_stream(pipeline):
-    pipeline.start("produce")
+def start_stream(pipeline, crash_at=None):
+    pipeline.start("produce", crash_at)
     pipeline.wait_streaming()
     return confirmed_flush(pipeline)
 
@@ -110,23 +110,22 @@ def test_killed_under_load(stream):
     print(f"{KILLS} kills, {streamed} while streaming; {checked} events, {replayed} records replayed and {skipped} skipped, "
           "as far as the metrics were published before the next kill")
     assert streamed >= KILLS // 4
-    # How many starts get so far before the next kill is the machine's; the last one does.
-    assert skipped and "records that the last run had written were recognised" in stream.log()
+    # How many starts get so far before the next kill is the machine's; the last one does, whose metrics are not in that sum.
+    assert "records that the last run had written were recognised" in stream.log()
     assert stream.stop()[0] == 0
 
 
 def test_killed_inside_a_large_transaction(stream):
     """A transaction of four hundred thousand rows, killed again and again on its way."""
-    after = start_stream(stream)
+    stream.kafka_options["queue.buffering.max.kbytes"] = 8192  # Bounds what stands in Kafka beyond that at each kill.
+    point = "after-acknowledgement:25000"
+    after = start_stream(stream, point)
     stream.source.query("INSERT INTO events SELECT 7, n, repeat('x', 100) FROM generate_series(1, 400000) n")
     for kill in range(1, 7):
-        def grown(limit=kill * 25000):
-            stream.check_alive()
-            return sum(end_offsets(topics(stream.topic("events"))).values()) >= limit
-        wait_until("records on their way", grown, 120, every=0.01)
-        stream.kill()
-        assert confirmed_flush(stream) <= after, "the transaction was over before the kill"
-        stream.start("produce")
+        stream.wait_killed()
+        held = sum(end_offsets(topics(stream.topic("events"))).values())
+        assert kill * 25000 <= held < 400000, "the transaction was over before the kill"
+        stream.start("produce", crash_at=point if kill < 6 else None)
     wait_caught_up(stream, 180)
     assert check_once_and_in_order(stream, stream.truth, after) == 400000
     assert "records that the last run had written were recognised" in stream.log()
@@ -207,12 +206,12 @@ def test_a_message_outside_of_transactions_comes_once(stream):
 
 def test_recovery_time(stream):
     """From the start of the process to the first new record in Kafka, beyond the server's release of the slot."""
-    start_stream(stream)
     times = []
-    with Load(stream.source, mixed_work, writers=1) as load:
+    with Load(stream.source, mixed_work, writers=1):
         for _ in range(5):
-            load.wait_commits(30)
             stream.kill()
+            stream.start("produce", crash_at="after-acknowledgement:30")  # No position covers that one yet.
+            stream.wait_killed()
             wait_until("the slot released", lambda: not stream.slot_active(), every=0.005)
             begun = time.monotonic()
             stream.start("produce")

@@ -168,7 +168,7 @@ def test_a_transaction_that_nobody_ends(events):
     def produce(producer, seq):
         producer.produce(events.topic("events"), key=message.key(), value=message.value().replace(b'"seq":1', b'"seq":%d' % seq))
         assert producer.flush(30) == 0
-    hanging = Producer({"bootstrap.servers": KAFKA, "transactional.id": events.name + "-hanging", "transaction.timeout.ms": 15000, "log_level": 2})
+    hanging = Producer({"bootstrap.servers": KAFKA, "transactional.id": events.name + "-hanging", "transaction.timeout.ms": 40000, "log_level": 2})
     hanging.init_transactions(30)
     hanging.begin_transaction()
     produce(hanging, 666)

@@ -37,13 +37,13 @@ def test_kill_nine(events):
 
 def test_kill_nine_in_a_snapshot(events):
     """A snapshot that is cut off starts over; what was written meanwhile is there as well."""
-    events.source.query("INSERT INTO events SELECT 1000, n, repeat('x', 50) FROM generate_series(1, 300000) n")
+    events.source.query("INSERT INTO events SELECT 1000, n, repeat('x', 50) FROM generate_series(1, 100000) n")
+    events.kafka_options["queue.buffering.max.kbytes"] = 8192  # Less than the rows before the kill.
     with Load(events.source, append_event, writers=2) as load:
         for _ in range(3):
-            events.start()
-            wait_until("the first records of the snapshot", lambda: some_records(events))
-            assert events.walsender() is None, "the snapshot was over before the kill"
-            assert events.kill() == -signal.SIGKILL
+            events.start(crash_at="snapshot-row:30000")
+            events.wait_killed()
+            assert some_records(events)
         events.start()
         events.wait_streaming(120)
         load.wait_commits(50)
@@ -53,7 +53,6 @@ def test_kill_nine_in_a_snapshot(events):
 
 def some_records(pipeline):
     """True once more records stand in the topic than at the last call that said so."""
-    pipeline.check_alive()
     end = sum(end_offsets(topics(pipeline.topic("events"))).values())
     before, pipeline.seen = getattr(pipeline, "seen", 0), end
     return end > before

@@ -90,7 +90,7 @@ def test_sink_back_to_an_offset_or_a_time(applied):
 def test_sink_that_runs_or_whose_records_are_gone(applied):
     needs_stack()
     applied.start("apply")
-    wait_until("it applies", lambda: "reading" in applied.log().split("=== start 2")[-1])
+    wait_until("it applies", lambda: "target: reading" in applied.log().split("=== start 2")[-1])
     code, said = rewind(applied, "--sink", "target", "--to", "earliest", "--yes")
     assert code == 63 and "another process applies" in said and progress(applied, "target") == 17
     assert applied.stop()[0] == 0

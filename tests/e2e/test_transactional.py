@@ -87,12 +87,14 @@ def test_killed_under_load(stream):
 def test_killed_inside_a_large_transaction(stream):
     """It spans several Kafka transactions: what is committed of it is recognised, the rest is void and comes again."""
     stream.pipeline_options["transaction.max.bytes"] = 4_000_000
-    after = start_stream(stream)
+    point = "after-produce:12000"
+    after = start_stream(stream, point)
     stream.source.query("INSERT INTO events SELECT 7, n, repeat('x', 100) FROM generate_series(1, 100000) n")
-    for kill in range(1, 5):
-        wait_until("records on their way", lambda limit=kill * 12000: stream.check_alive() or written(stream) >= limit, 120, every=0.01)
-        stream.kill()
-        stream.start("produce")
+    for _ in range(3):
+        stream.wait_killed()
+        stream.start("produce", crash_at=point)
+    stream.wait_killed()
+    stream.start("produce")
     wait_caught_up(stream, 180)
     assert check_once_and_in_order(stream, stream.truth, after) == 100000
     assert written(stream) > 100000, "nothing was aborted, and there is no marker"
