@@ -31,8 +31,8 @@ def test_signal_when_idle(events, by):
 def test_signal_in_a_snapshot(events):
     events.source.query("INSERT INTO events SELECT 1000, n, repeat('x', 50) FROM generate_series(1, 100000) n")
     override = "snapshot.select.statement.overrides"
-    events.source_options |= {override: "public.events",  # Its last rows take a second each.
-                              override + ".public.events": "SELECT * FROM events WHERE seq < 99000 OR pg_sleep(1) IS NOT NULL"}
+    events.source_options |= {override: "public.events",  # A row takes a millisecond, and all of them too long.
+                              override + ".public.events": "SELECT * FROM events WHERE pg_sleep(0.001) IS NOT NULL"}
     events.start()
     wait_until("the first records", lambda: sum(harness.end_offsets(harness.topics(events.topic("events"))).values()) > 0)
     code, seconds = events.stop()
