@@ -47,31 +47,50 @@ std::map<std::string, std::string> RowOf(JsonValue row) {
 }
 
 // The schema block's fields "before" and "after" are the rows'.
-std::set<std::string> DefaultedColumns(JsonValue schema) {
-  std::set<std::string> columns;
+void ReadSchema(JsonValue schema, EventIdentity& event) {
   const JsonValue sides = schema["fields"];
   for (auto side = sides.begin(); side != sides.end(); ++side) {
     const std::string_view name = (*side)["field"].text();
     if (name != "before" && name != "after") continue;
     const JsonValue fields = (*side)["fields"];
     for (auto field = fields.begin(); field != fields.end(); ++field) {
-      if (!(*field)["default"].is_missing()) columns.emplace((*field)["field"].text());
+      if (!(*field)["default"].is_missing()) event.defaulted.emplace((*field)["field"].text());
+      if ((*field)["optional"].Bool() == false) event.required.emplace((*field)["field"].text());
     }
   }
-  return columns;
 }
+
+constexpr std::string_view kNull = "null";
 
 bool SameRow(const std::map<std::string, std::string>& a,
              const std::map<std::string, std::string>& b, const EventIdentity& left,
              const EventIdentity& right) {
   if (a.size() != b.size()) return false;
   for (auto x = a.begin(), y = b.begin(); x != a.end(); ++x, ++y) {
-    if (x->first != y->first) return false;
+    const std::string& column = x->first;
+    if (column != y->first) return false;
     if (x->second == y->second) continue;
-    if (!left.defaulted.contains(x->first) && !right.defaulted.contains(x->first)) return false;
+    if (left.defaulted.contains(column) || right.defaulted.contains(column)) continue;
+    if (x->second == kNull && right.required.contains(column)) continue;
+    if (y->second == kNull && left.required.contains(column)) continue;
+    return false;
   }
   return true;
 }
+
+// Some column has a value in both, and not the same one. Columns that only one of them has make
+// them no others.
+bool AreOtherRows(const std::map<std::string, std::string>& a,
+                  const std::map<std::string, std::string>& b) {
+  for (const auto& [column, value] : a) {
+    const auto found = b.find(column);
+    if (found != b.end() && found->second != value && found->second != kNull && value != kNull)
+      return true;
+  }
+  return false;
+}
+
+bool IsNewRow(const EventIdentity& event) { return event.op == "c" || event.op == "r"; }
 
 }  // namespace
 
@@ -91,13 +110,41 @@ std::optional<EventIdentity> IdentityOf(JsonReader& reader, std::string_view val
   event.table = Cat(source["schema"].text(), ".", source["table"].text());
   event.before = RowOf(payload["before"]);
   event.after = RowOf(payload[event.op == "m" ? "message" : "after"]);
-  if (with_schema) event.defaulted = DefaultedColumns((*document)["schema"]);
+  if (with_schema) ReadSchema((*document)["schema"], event);
   return event;
 }
 
 bool IsSameEvent(const EventIdentity& a, const EventIdentity& b) {
   return a.lsn == b.lsn && a.tx_id == b.tx_id && a.op == b.op && a.table == b.table &&
          SameRow(a.before, b.before, a, b) && SameRow(a.after, b.after, a, b);
+}
+
+bool IsSameChange(const EventIdentity& ours, const EventIdentity& theirs) {
+  if (ours.lsn != theirs.lsn || ours.tx_id != theirs.tx_id || ours.table != theirs.table)
+    return false;
+  // After a change of the key the row's insert may be there without the deletion before it.
+  if (ours.op == "d" && theirs.op == "c") return false;
+  return !IsNewRow(ours) || !IsNewRow(theirs) || !AreOtherRows(ours.after, theirs.after);
+}
+
+std::optional<std::string> KeyColumnNames(JsonReader& reader, std::optional<std::string_view> key) {
+  std::string columns;
+  if (!key) return columns;
+  const auto document = reader.Parse(*key);
+  if (!document.ok()) return std::nullopt;
+  const JsonValue row = (*document)["schema"].is_object() ? (*document)["payload"] : *document;
+  if (!row.is_object()) return std::nullopt;
+  for (auto column = row.begin(); column != row.end(); ++column)
+    AppendJsonString(columns, column.name());
+  return columns;
+}
+
+std::optional<std::string> PayloadOf(JsonReader& reader, std::string_view value) {
+  const auto document = reader.Parse(value);
+  if (!document.ok()) return std::nullopt;
+  std::string payload;
+  AppendJson(payload, (*document)["schema"].is_object() ? (*document)["payload"] : *document);
+  return payload;
 }
 
 std::string Describe(const EventIdentity& event) {

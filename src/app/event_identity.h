@@ -4,7 +4,8 @@
 // The catalog shows now: after a key or a default was altered, the same change makes a record with
 // another schema block, key or partition. Its identity stays: LSN and transaction, operation and
 // row. A column with a default is left out of the comparison, because a NULL is written as the
-// default. A logical message outside of transactions repeats the time of whatever came before it,
+// default; in a column that may not be null it is written as some other value, and that is taken
+// for null. A logical message outside of transactions repeats the time of whatever came before it,
 // which a restart does not know: it has its identity as well. Only the default envelope has one;
 // the output of a transform may have none. Pure; any thread. Source: FORMAT.md §2–§4; DESIGN.md §2.
 #pragma once
@@ -28,6 +29,7 @@ struct EventIdentity {
   std::map<std::string, std::string> before;  // Column to its JSON; empty when there is no row.
   std::map<std::string, std::string> after;   // Of a logical message: prefix and content.
   std::set<std::string> defaulted;  // Columns with a default in the schema block.
+  std::set<std::string> required;   // Columns that are never null there.
 };
 
 // nullopt for anything but an envelope with source, op and LSN.
@@ -35,6 +37,18 @@ std::optional<EventIdentity> IdentityOf(JsonReader& reader, std::string_view val
 
 // The same change of the same row, however it was rendered.
 bool IsSameEvent(const EventIdentity& a, const EventIdentity& b);
+
+// Both tell of one change of one row, but not of the same event: the table was altered in between,
+// so that a value is written otherwise, or a change of the key is one event in one of them and two
+// in the other. Not certain of rows of one COPY, which share an LSN: those differ in a value that
+// is there in both. `ours` comes from the stream, `theirs` is the next record of a partition.
+bool IsSameChange(const EventIdentity& ours, const EventIdentity& theirs);
+
+// The columns of a record's key, without their values: "" for no key; nullopt for one that is no
+// row.
+std::optional<std::string> KeyColumnNames(JsonReader& reader, std::optional<std::string_view> key);
+// What a value without an LSN says, whatever its schema block; nullopt where it is not JSON.
+std::optional<std::string> PayloadOf(JsonReader& reader, std::string_view value);
 
 // "op c of public.orders, LSN 0/16B3748, transaction 731"; never a value of the row.
 std::string Describe(const EventIdentity& event);

@@ -1,5 +1,7 @@
 #include "app/replay_filter.h"
 
+#include <utility>
+
 #include "app/exit_code.h"
 #include "base/log.h"
 
@@ -9,6 +11,11 @@ namespace {
 constexpr std::string_view kRepair =
     "; find out who else writes there, then start once with --set "
     "pipeline.topic.mismatch=accept, which leaves what is there and goes on behind it";
+
+constexpr std::string_view kRepairAltered =
+    "; its table was altered since, so that its old records cannot be recognised; undo that until "
+    "this start has passed them, or start once with --set pipeline.topic.mismatch=accept, which "
+    "leaves what is there and writes it again as it is now";
 
 std::string Offset(const TopicPartition& partition, int64_t offset) {
   return Cat("offset ", offset, " of partition ", partition.partition, " of topic ",
@@ -83,6 +90,7 @@ absl::StatusOr<std::optional<ReplayFilter::Place>> ReplayFilter::Offer(const Rec
   if (known == topics_.end()) return std::nullopt;
   const std::string& name = known->first;
   Topic& topic = known->second;
+  if (record.value) RETURN_IF_ERROR(PassOverTombstone(name, topic));
   while (!topic.tails.empty()) {
     const auto found = topic.tails.find(partition);
     if (found != topic.tails.end()) {
@@ -99,62 +107,113 @@ absl::StatusOr<std::optional<ReplayFilter::Place>> ReplayFilter::Offer(const Rec
         return UseUp(topic, partition);
       }
     }
-    ASSIGN_OR_RETURN(const auto altered, FindAltered(name, topic, record));
-    if (altered) return altered;
+    ASSIGN_OR_RETURN(const Altered altered, FindAltered(name, topic, record));
+    if (altered.place) return altered.place;
     // In its own tail it would have been found; that of an altered table may be another one.
-    if (found == topic.tails.end() || topic.altered) return std::nullopt;
-    RETURN_IF_ERROR(
-        Differs({.topic = name, .partition = partition}, found->second, record));
+    if (!altered.rival && (found == topic.tails.end() || topic.altered)) return std::nullopt;
+    const int32_t other = altered.rival.value_or(partition);
+    const auto tail = topic.tails.find(other);
+    RETURN_IF_ERROR(Differs({.topic = name, .partition = other}, tail->second, record,
+                            altered.rival ? kRepairAltered : kRepair));
     ++counts_.unexpected;
-    (void)found->second.Pop();
-    if (found->second.used_up()) Drop(topic, partition);
+    (void)tail->second.Pop();
+    if (tail->second.used_up()) Drop(topic, other);
   }
   return std::nullopt;
 }
 
+// A deletion under a key has its tombstone behind it. Where the table has no key any more, none
+// comes again.
+absl::Status ReplayFilter::PassOverTombstone(const std::string& name, Topic& topic) {
+  if (!old_key_ || old_key_->topic != name) return absl::OkStatus();
+  const OldKey old = *std::exchange(old_key_, std::nullopt);
+  const auto tail = topic.tails.find(old.partition);
+  if (tail == topic.tails.end()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, old.partition, tail->second));
+  if (stored == nullptr || stored->value || stored->key != old.key) return absl::OkStatus();
+  ++counts_.altered;
+  (void)UseUp(topic, old.partition);
+  return absl::OkStatus();
+}
+
+ReplayFilter::Place ReplayFilter::UseUpAltered(const std::string& name, Topic& topic,
+                                               int32_t partition, const EventIdentity& event) {
+  const kafka::TailRecord& stored = *topic.tails.find(partition)->second.front();
+  if (!topic.altered) {
+    log::Warn("table ", event.table, " was altered since its last records were written: ",
+              "those are recognised by LSN, transaction and row (first: ",
+              Offset({.topic = name, .partition = partition}, stored.offset), ")");
+    topic.altered = true;
+  }
+  old_key_ = OldKey{.topic = name, .partition = partition, .key = stored.key};
+  ++counts_.altered;
+  return UseUp(topic, partition);
+}
+
 // Looks for the event at the front of all the topic's tails. Where the table was not altered this
 // is asked once for each record of a partition whose tail is used up before the others'.
-absl::StatusOr<std::optional<ReplayFilter::Place>> ReplayFilter::FindAltered(
-    const std::string& name, Topic& topic, const Record& record) {
-  if (!record.value) {
-    if (!old_key_ || old_key_->topic != name) return std::nullopt;
-    const auto tail = topic.tails.find(old_key_->partition);
-    if (tail == topic.tails.end()) return std::nullopt;
-    ASSIGN_OR_RETURN(const kafka::TailRecord* const stored,
-                     Front(name, old_key_->partition, tail->second));
-    if (stored == nullptr || stored->value || stored->key != old_key_->key) return std::nullopt;
-    const int32_t partition = old_key_->partition;
-    old_key_.reset();
-    ++counts_.altered;
-    return UseUp(topic, partition);
-  }
+absl::StatusOr<ReplayFilter::Altered> ReplayFilter::FindAltered(const std::string& name,
+                                                                Topic& topic,
+                                                                const Record& record) {
+  if (!record.value) return FindTombstone(name, topic);
   const std::string_view lsn = LsnMember(record);
-  if (lsn.empty()) return std::nullopt;
+  if (lsn.empty()) return FindRow(name, topic, record);
+  Altered found;
   std::optional<EventIdentity> ours;
   for (auto& [partition, tail] : topic.tails) {
     ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, partition, tail));
     if (stored == nullptr || !stored->value) continue;
     if (stored->value->rfind(lsn) == std::string::npos) continue;  // Parsing costs far more.
     if (!ours) ours = IdentityOf(json_, *record.value);
-    if (!ours) return std::nullopt;
+    if (!ours) return Altered();
     const auto theirs = IdentityOf(json_, *stored->value);
-    if (!theirs || !IsSameEvent(*ours, *theirs)) continue;
-    if (ours->op == "m") return UseUp(topic, partition);
-    if (!topic.altered) {
-      log::Warn("table ", ours->table, " was altered since its last records were written: ",
-                "those are recognised by LSN, transaction and row (first: ",
-                Offset({.topic = name, .partition = partition}, stored->offset), ")");
-      topic.altered = true;
+    if (!theirs) continue;
+    if (IsSameEvent(*ours, *theirs)) {
+      found.place =
+          ours->op == "m" ? UseUp(topic, partition) : UseUpAltered(name, topic, partition, *ours);
+      return found;
     }
-    old_key_ = OldKey{.topic = name, .partition = partition, .key = stored->key};
-    ++counts_.altered;
-    return UseUp(topic, partition);
+    if (IsSameChange(*ours, *theirs)) found.rival = partition;
   }
-  return std::nullopt;
+  return found;
+}
+
+absl::StatusOr<ReplayFilter::Altered> ReplayFilter::FindTombstone(const std::string& name,
+                                                                  Topic& topic) {
+  if (!old_key_ || old_key_->topic != name) return Altered();
+  const auto tail = topic.tails.find(old_key_->partition);
+  if (tail == topic.tails.end()) return Altered();
+  ASSIGN_OR_RETURN(const kafka::TailRecord* const stored,
+                   Front(name, old_key_->partition, tail->second));
+  if (stored == nullptr || stored->value || stored->key != old_key_->key) return Altered();
+  const int32_t partition = old_key_->partition;
+  old_key_.reset();
+  ++counts_.altered;
+  return Altered{.place = UseUp(topic, partition), .rival = std::nullopt};
+}
+
+// Without an LSN nothing is certain but that the key of a table has the same columns as long as it
+// is not altered. Where it has others, the same row is likely to be the same event; where there was
+// no key, or is none any more, each row may be.
+absl::StatusOr<ReplayFilter::Altered> ReplayFilter::FindRow(const std::string& name, Topic& topic,
+                                                            const Record& record) {
+  Altered found;
+  std::optional<std::string> row;
+  for (auto& [partition, tail] : topic.tails) {
+    ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, partition, tail));
+    if (stored == nullptr || !stored->value || stored->key == record.key) continue;
+    const auto ours = KeyColumnNames(json_, record.key);
+    const auto theirs = KeyColumnNames(json_, stored->key);
+    if (!ours || !theirs || *ours == *theirs) continue;
+    if (!row) row = PayloadOf(json_, *record.value);
+    if (ours->empty() || theirs->empty() || (row && row == PayloadOf(json_, *stored->value)))
+      found.rival = partition;
+  }
+  return found;
 }
 
 absl::Status ReplayFilter::Differs(const TopicPartition& where, const kafka::Tail& tail,
-                                   const Record& record) {
+                                   const Record& record, std::string_view repair) {
   const kafka::TailRecord& stored = *tail.front();
   std::string what = Cat(Offset(where, stored.offset), " holds ", DescribeRecord(json_, stored.value),
                          ", but the stream goes on with ", DescribeRecord(json_, record.value));
@@ -162,7 +221,7 @@ absl::Status ReplayFilter::Differs(const TopicPartition& where, const kafka::Tai
     what += Cat("; offsets ", tail.next(), " to ", stored.offset - 1,
                 " before it hold nothing any more, as after a compaction");
   }
-  if (!accept_) return ExitError(ExitCode::kRecordsDiffer, Cat(what, kRepair));
+  if (!accept_) return ExitError(ExitCode::kRecordsDiffer, Cat(what, repair));
   log::Warn(what, ": left where it is (pipeline.topic.mismatch=accept)");
   return absl::OkStatus();
 }

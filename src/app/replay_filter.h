@@ -76,6 +76,7 @@ class ReplayFilter {
   struct Topic {
     std::map<int32_t, kafka::Tail> tails;  // Those that are not used up.
     bool altered = false;                  // An event was recognised that was rendered otherwise.
+    bool has_lsn = false;                  // Its records carry one.
   };
   // After a delete that stood under its old key, its tombstone does too.
   struct OldKey {
@@ -86,11 +87,21 @@ class ReplayFilter {
 
   absl::StatusOr<const kafka::TailRecord*> Front(const std::string& topic, int32_t partition,
                                                  kafka::Tail& tail);
-  absl::StatusOr<std::optional<Place>> FindAltered(const std::string& name, Topic& topic,
-                                                   const Record& record);
+  // What the fronts of a topic's tails say of a record that is not the next one of its own.
+  struct Altered {
+    std::optional<Place> place;    // It stands there, rendered otherwise.
+    std::optional<int32_t> rival;  // Or its change does, and is not to be recognised.
+  };
+  absl::StatusOr<Altered> FindAltered(const std::string& name, Topic& topic, const Record& record);
+  absl::StatusOr<Altered> FindTombstone(const std::string& name, Topic& topic);
+  absl::StatusOr<Altered> FindRow(const std::string& name, Topic& topic, const Record& record);
+  absl::Status PassOverTombstone(const std::string& name, Topic& topic);
+  Place UseUpAltered(const std::string& name, Topic& topic, int32_t partition,
+                     const EventIdentity& event);
   Place UseUp(Topic& topic, int32_t partition);
   void Drop(Topic& topic, int32_t partition);
-  absl::Status Differs(const TopicPartition& where, const kafka::Tail& tail, const Record& record);
+  absl::Status Differs(const TopicPartition& where, const kafka::Tail& tail, const Record& record,
+                       std::string_view repair);
 
   FetchTail fetch_;
   bool accept_;

@@ -42,6 +42,27 @@ TEST(EventIdentity, IsReadWithAndWithoutSchema) {
   }
 }
 
+// What is written for NULL where a column may not be null depends on its type.
+TEST(EventIdentity, ARequiredColumnStandsForNull) {
+  constexpr std::string_view kRequired =
+      R"({"fields":[{"field":"after","fields":[{"field":"a"},{"field":"b","optional":false}]}]})";
+  constexpr std::string_view kOptional =
+      R"({"fields":[{"field":"after","fields":[{"field":"a"},{"field":"b","optional":true}]}]})";
+  const auto null = *Identity(Envelope(R"({"a":1,"b":null})", kOptional));
+  const auto stand_in = *Identity(Envelope(R"({"a":1,"b":""})", kRequired));
+  EXPECT_TRUE(IsSameEvent(null, stand_in));
+  EXPECT_TRUE(IsSameEvent(stand_in, null));
+  EXPECT_FALSE(IsSameEvent(*Identity(Envelope(R"({"a":1,"b":"x"})", kOptional)), stand_in));
+  EXPECT_FALSE(IsSameEvent(null, *Identity(Envelope(R"({"a":1,"b":""})", kOptional))));
+}
+
+TEST(EventIdentity, RowsOfOneCopyAreNotOneChange) {
+  const auto row = [](std::string_view after) { return *Identity(Envelope(after)); };
+  EXPECT_FALSE(IsSameChange(row(R"({"a":1,"b":"x"})"), row(R"({"a":2,"b":"x"})")));
+  EXPECT_TRUE(IsSameChange(row(R"({"a":1,"b":"x"})"), row(R"({"a":1,"b":null})")));
+  EXPECT_TRUE(IsSameChange(row(R"({"a":1,"b":"x"})"), row(R"({"a":1})")));
+}
+
 TEST(EventIdentity, OfAMessageIsItsContent) {
   const auto message = [](std::string_view content, int time) {
     return *Identity(Cat(R"({"op":"m","source":{"lsn":5,"ts_ms":)", time,

@@ -252,6 +252,62 @@ TEST_F(ReplayFilterTest, AnAlteredDeleteTakesItsTombstoneAlong) {
   EXPECT_PLACE(Offer(1, kB), At(1, 0));
 }
 
+TEST_F(ReplayFilterTest, WithoutAKeyADeletionHasNoTombstone) {
+  const Event old_delete{.key = "old", .row = "A", .lsn = 10, .schema = "old", .op = 'd'};
+  Hold(1, old_delete);
+  Hold(1, "old", std::nullopt);
+  Hold(1, kB);
+  Begin();
+  Event new_delete = old_delete;
+  new_delete.schema = "new";
+  EXPECT_PLACE(Offer(0, new_delete), At(1, 0));
+  EXPECT_PLACE(Offer(0, kB), At(1, 2));
+  EXPECT_TRUE(filter_->done());
+}
+
+TEST_F(ReplayFilterTest, AChangeThatIsThereInAnotherFormStopsIt) {
+  Hold(1, kA);
+  Begin();
+  Event changed = kA;
+  changed.op = 'u';
+  const auto got = Offer(0, changed);  // Its own partition holds nothing.
+  EXPECT_EQ(ExitCodeOf(got.status()), ExitCode::kRecordsDiffer);
+  EXPECT_THAT(Message(got.status()), HasSubstr("offset 0 of partition 1 of topic t holds op c"));
+  EXPECT_THAT(Message(got.status()), HasSubstr("goes on with op u"));
+  EXPECT_THAT(Message(got.status()), HasSubstr("its table was altered since"));
+}
+
+TEST_F(ReplayFilterTest, AcceptWritesAChangeThatIsThereInAnotherForm) {
+  Hold(1, kA);
+  Hold(1, kB);
+  Begin(/*accept=*/true);
+  Event changed = kA;
+  changed.op = 'u';
+  EXPECT_NEW(Offer(0, changed));
+  EXPECT_EQ(filter_->counts().unexpected, 1u);
+  EXPECT_PLACE(Offer(1, kB), At(1, 1));
+}
+
+TEST_F(ReplayFilterTest, TheDeletionOfAChangedKeyMayBeMissing) {
+  Hold(1, kA);
+  Begin();
+  Event deleted = kA;
+  deleted.op = 'd';
+  EXPECT_NEW(Offer(0, deleted));
+  EXPECT_PLACE(Offer(1, kA), At(1, 0));
+}
+
+TEST_F(ReplayFilterTest, ARowWithoutAnLsnUnderAnotherKindOfKeyStopsIt) {
+  Hold(0, R"({"a":1})", R"({"a":1,"b":2})");
+  Begin();
+  EXPECT_NEW(OfferRaw(1, R"({"a":2})", R"({"a":2,"b":2})"));
+  EXPECT_NEW(OfferRaw(1, R"({"b":3})", R"({"a":1,"b":3})"));
+  EXPECT_NEW(OfferRaw(1, "2", R"({"a":1,"b":2})"));  // No row's.
+  const auto got = OfferRaw(1, R"({"b":2})", R"({"a":1,"b":2})");
+  EXPECT_EQ(ExitCodeOf(got.status()), ExitCode::kRecordsDiffer);
+  EXPECT_THAT(Message(got.status()), HasSubstr("its table was altered since"));
+}
+
 TEST_F(ReplayFilterTest, AnotherEventAtTheSameLsnIsNotTheSame) {
   Hold(0, kB);
   Begin();
