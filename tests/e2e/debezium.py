@@ -5,7 +5,7 @@ from harness import ROOT, needs_stack, parts
 
 sys.path.append(str(ROOT / "tests" / "differential"))
 needs_stack()  # before its module asks for the variables of a stack
-from servers import CACHE, CONNECT_PORT, LOG4J, OFFSETS, Broker, Debezium, Worker  # noqa: E402  pylint: disable=unused-import
+from servers import CACHE, CONNECT_PORT, LOG4J, OFFSETS, Broker, Debezium, Ended, Worker  # noqa: E402  pylint: disable=unused-import
 
 VERSIONS = ("2.5.0.Final", "3.6.1.Final")
 
