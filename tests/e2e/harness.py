@@ -372,7 +372,7 @@ class Pipeline:
     def http(self, path):
         """Status and body of an answer of its HTTP server; None where it does not listen (yet)."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -110,7 +110,7 @@ def test_mix(shop):
     shop.start()
     shop.wait_streaming()
     with Load(shop.source, shop_transaction) as load:
-        load.wait_commits(3000, 120)
+        load.wait_commits(3000, 300)
     done = [step for writer in load.writers for step in writer.acknowledged]
     assert {step.__name__ for step in STEPS} <= set(done), "every kind of step was made"
     assert sum(getattr(w, "rollbacks", 0) for w in load.writers) > 50

@@ -25,8 +25,8 @@ def test_seed_example(shop):
     # 1. The application writes.
     alice = shop.source.value(ALICE)
     assert alice == 6
-    wait_until("Alice in the target", lambda: shop.target.query("SELECT 1 FROM customers WHERE id = %s", [alice]), 10)
-    wait_until("Alice in the lake", lambda: shop.lake.query("SELECT 1 FROM cdc_processed.customers WHERE id = %s", [alice]), 10)
+    wait_until("Alice in the target", lambda: shop.target.query("SELECT 1 FROM customers WHERE id = %s", [alice]), 60)
+    wait_until("Alice in the lake", lambda: shop.lake.query("SELECT 1 FROM cdc_processed.customers WHERE id = %s", [alice]), 60)
 
     # 3, 4. The envelope, and its key.
     (key, event), = alice_events(shop, alice)
@@ -62,16 +62,16 @@ def test_seed_example(shop):
     # An update and a delete go the same way.
     shop.source.query("UPDATE customers SET last_name = 'Wonderland', updated_at = now() WHERE id = 6")
     wait_until("the update", lambda: shop.target.query("SELECT 1 FROM customers WHERE id = 6 AND last_name = 'Wonderland'"
-                                                       " AND __cdc_operation = 'u'"), 10)
+                                                       " AND __cdc_operation = 'u'"), 60)
     shop.source.query("DELETE FROM customers WHERE id = 6")
-    wait_until("the delete", lambda: not shop.target.query("SELECT 1 FROM customers WHERE id = 6"), 10)
+    wait_until("the delete", lambda: not shop.target.query("SELECT 1 FROM customers WHERE id = 6"), 60)
     shop.wait_equal(SHOP)
     events = alice_events(shop, alice)
     assert [event and event["op"] for _, event in events] == ["c", "u", "d", None]  # a tombstone follows the delete
     assert events[2][1]["after"] is None and events[2][1]["before"]["id"] == 6
     wait_until("raw events", lambda: shop.lake.query("SELECT array_agg(operation ORDER BY kafka_offset) FROM cdc_raw.cdc_events"
                                                      " WHERE (event_key->>'id')::int = 6 AND source_table = 'public.customers'")
-               == [(["c", "u", "d"],)], 10)
+               == [(["c", "u", "d"],)], 60)
 
     check_status(shop)
     check_views(shop)
