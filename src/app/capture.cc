@@ -39,6 +39,7 @@ absl::StatusOr<Lsn> Prepare(CaptureSession& session, const StreamFrom& action) {
       position.epoch.incarnation);  // A promoted standby goes on under a new timeline.
   position.phase = PositionPhase::kStreaming;
   position.end_lsn = from;
+  session.NameConnectRecord(position);
   if (action.debezium_passed)
     RETURN_IF_ERROR(session.TakeOver(position, *action.debezium_passed));
   const bool replays = !new_epoch || action.debezium_passed;

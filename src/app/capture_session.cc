@@ -252,11 +252,11 @@ absl::StatusOr<StartDecision> CaptureSession::Decide() {
   }
   // In this order: another process may stream, and what was asked for later is ahead.
   ASSIGN_OR_RETURN(facts.position, link_->ReadPosition());
+  ASSIGN_OR_RETURN(facts.connect, ReadConnectFacts());
   RETURN_IF_ERROR(Identify());
   facts.system_identifier = identity_.system_identifier;
   facts.timeline = identity_.timeline;
   facts.server_flush = identity_.flush_lsn;
-  ASSIGN_OR_RETURN(facts.connect, ReadConnectFacts());
   if (facts.position && facts.position->epoch.timeline != facts.timeline) {
     ASSIGN_OR_RETURN(const auto history, stream_->TimelineHistory(facts.timeline));
     for (const auto& line : history)
@@ -273,7 +273,8 @@ absl::StatusOr<StartDecision> CaptureSession::Decide() {
   }
   stored_position_ = facts.position;
   partition_counts_ = facts.partition_counts;
-  if (facts.connect) connect_offset_ = facts.connect->offset;
+  if (!settings.offset_topic.empty())
+    connect_offset_ = facts.connect ? facts.connect->offset : kNoConnectRecord;
   return DecideStart(facts);
 }
 
@@ -311,9 +312,12 @@ std::map<std::string, int32_t> CaptureSession::OwnTopics() const {
   return own;
 }
 
+void CaptureSession::NameConnectRecord(PositionRecord& position) const {
+  if (connect_offset_) position.connect_offset = connect_offset_;
+}
+
 absl::Status CaptureSession::TakeOver(PositionRecord& position, Lsn passed) {
   position.last_commit_lsn = passed;
-  position.connect_offset = connect_offset_;
   if (!shared_.settings.exactly_once) return absl::OkStatus();
   ASSIGN_OR_RETURN(DebeziumTails tails,
                    link_->FindDebeziumTails(OwnTopics(), passed, position.end_lsn));

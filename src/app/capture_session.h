@@ -53,6 +53,9 @@ class CaptureSession {
   // Asks the servers how to start (start_decision.h).
   absl::StatusOr<StartDecision> Decide();
 
+  // Has `position` say which of Debezium's records was there: a later one that says more is not
+  // ours. After Decide().
+  void NameConnectRecord(PositionRecord& position) const;
   // Makes of `position` one that Debezium could have left when it had passed the commit `passed`:
   // where each partition stood then, so that what it wrote since is recognised. After Decide().
   absl::Status TakeOver(PositionRecord& position, Lsn passed);
@@ -161,7 +164,8 @@ class CaptureSession {
   };
   std::optional<Doubt> doubt_;
   std::map<std::string, int32_t> partition_counts_;
-  std::optional<int64_t> connect_offset_;  // Of the newest of Debezium's records.
+  std::optional<int64_t>
+      connect_offset_;  // Of the newest of Debezium's records, or kNoConnectRecord.
   std::chrono::milliseconds status_interval_{10'000};
   bool begins_alone_ = false;  // The lock is held.
   bool delivering_ = false;

@@ -6,6 +6,7 @@
 // thread: the capture loop's. Source: FORMAT.md §8; Debezium's PostgresOffsetContext.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -48,7 +49,9 @@ class OffsetTracker {
   // The stream goes on behind this commit or non-transactional message; none in a fresh one.
   void Resume(std::optional<Lsn> last_commit) { current_.lsn_commit = last_commit_ = last_commit; }
 
-  // All rows of the snapshot have been sent; streaming begins at `from`.
+  // All rows of the snapshot have been sent; streaming begins at `from`. Over a slot that was there
+  // `lsn` lies behind that: until the position has passed it the record would look like one of a
+  // Debezium that has run since (start_decision.h).
   void SnapshotFinished(Lsn lsn, std::optional<uint64_t> tx_id, int64_t ts_micros, Lsn from) {
     frozen_ = sent_ = OffsetState{.lsn = lsn,
                                   .lsn_proc = {},
@@ -58,7 +61,7 @@ class OffsetTracker {
                                   .message_type = {},
                                   .transaction = {},
                                   .snapshot = true};
-    frozen_end_ = from;
+    frozen_end_ = from == kNoLsn ? from : std::max(lsn, from);
   }
   // What the events from here on say of the slot's catalog_xmin (xmin.fetch.interval.ms).
   void Xmin(std::optional<uint64_t> xmin) { current_.xmin = xmin; }

@@ -296,6 +296,7 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
   if (session.stored_position()) intent.topics = session.stored_position()->topics;
   intent.phase = PositionPhase::kSnapshotIntent;
   intent.epoch = session.EpochFrom(action.create_slot ? kNoLsn : action.stream_from);
+  session.NameConnectRecord(intent);
   session.link().Begin(intent, Earlier::kNothing);
   RETURN_IF_ERROR(session.link().Claim());
   CrashPoint("snapshot-intent");
@@ -305,6 +306,11 @@ absl::StatusOr<Lsn> RunSnapshot(CaptureSession& session, const TakeSnapshot& act
     ASSIGN_OR_RETURN(created, CreateSlot(session));
     log::Info("slot ", session.settings().source.slot, " created at ", created.consistent_point);
     CrashPoint("snapshot-slot-created");
+    // A restart drops a slot only where it is known to be this one, and unread.
+    session.link().SetPhase(PositionPhase::kSnapshotSlot,
+                            session.EpochFrom(created.consistent_point));
+    RETURN_IF_ERROR(session.link().WritePositionNow());
+    CrashPoint("snapshot-slot-recorded");
   }
   ASSIGN_OR_RETURN(wal::SnapshotReader reader,
                    wal::SnapshotReader::Open(session.settings().source.connection,

@@ -20,6 +20,40 @@ std::string NewSnapshotHint() {
   return "to take a new snapshot instead, start once with --set source.snapshot.mode=when_needed";
 }
 
+// Whether the mode asks for a snapshot where changes may be missing.
+bool MayTakeSnapshot(SnapshotMode mode) {
+  return mode == SnapshotMode::kWhenNeeded || mode == SnapshotMode::kAlways;
+}
+
+// Up to where Kafka has changes by this record alone.
+Lsn Covered(const PositionRecord& position) {
+  return position.phase == PositionPhase::kStreaming ? position.end_lsn
+                                                     : position.epoch.incarnation;
+}
+
+// Where the server's history has left the timeline of the position; nullopt: it is no ancestor.
+std::optional<Lsn> LeftAt(const StartFacts& facts) {
+  const auto left = std::ranges::find(facts.timeline_history, facts.position->epoch.timeline,
+                                      &TimelineSwitch::timeline);
+  if (left == facts.timeline_history.end()) return std::nullopt;
+  return left->switch_point;
+}
+
+// Up to where Kafka has the changes of this server's history; kNoLsn: that is not known. Of a
+// position of the same system.
+Lsn Covered(const StartFacts& facts) {
+  if (!facts.position) return kNoLsn;
+  const Lsn covered = Covered(*facts.position);
+  if (facts.position->epoch.timeline == facts.timeline) return covered;
+  return std::min(covered, LeftAt(facts).value_or(kNoLsn));
+}
+
+// Whether Debezium's offset says more than we know.
+bool DebeziumLeads(const StartFacts& facts) {
+  if (!facts.connect || facts.connect->snapshot_unfinished) return false;
+  return !facts.position || HasRunSince(*facts.connect, *facts.position);
+}
+
 // Whether the slot is one that we can read at all.
 std::optional<RefuseToStart> UnusableSlot(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
@@ -37,24 +71,44 @@ std::optional<RefuseToStart> UnusableSlot(const StartFacts& facts) {
   return std::nullopt;
 }
 
+// START_REPLICATION would accept it, and pass over what is new.
+std::optional<RefuseToStart> BeyondServer(std::string_view what, Lsn position,
+                                          const StartFacts& facts) {
+  if (position <= facts.server_flush) return std::nullopt;
+  return Refuse(
+      ExitCode::kPositionBeyondServer,
+      Cat(what, " ", position, " lies beyond the server's WAL, which ends at ", facts.server_flush,
+          ": it was restored from a backup, or is another one; Kafka has changes that it "
+          "does not know, and its next ",
+          Number(position) - Number(facts.server_flush), " bytes of WAL would be skipped; ",
+          NewSnapshotHint()));
+}
+
+std::optional<RefuseToStart> OtherSystem(const StartFacts& facts) {
+  const PositionRecord& position = *facts.position;
+  const Epoch& epoch = position.epoch;
+  if (epoch.system_identifier == facts.system_identifier) return std::nullopt;
+  // LSNs do not tell on which one of both that was.
+  const std::string debezium = DebeziumLeads(facts)
+                                   ? Cat(", and Debezium has run since, up to ",
+                                         facts.connect->passed(), " of the one or the other")
+                                   : "";
+  return Refuse(
+      ExitCode::kEpochMismatch,
+      Cat("the position of slot ", facts.slot_name,
+          " was taken on the server with system identifier ", epoch.system_identifier,
+          ", this one is ", facts.system_identifier, "; Kafka has the other one's changes up to ",
+          position.end_lsn, ", this one's WAL ends at ", facts.server_flush, debezium,
+          "; connect to the old server, or ", NewSnapshotHint()));
+}
+
 // Whether the position belongs to the history that this server goes on with.
 std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
   const PositionRecord& position = *facts.position;
   const Epoch& epoch = position.epoch;
-  if (epoch.system_identifier != facts.system_identifier) {
-    return Refuse(
-        ExitCode::kEpochMismatch,
-        Cat("the position of slot ", facts.slot_name,
-            " was taken on the server with system identifier ", epoch.system_identifier,
-            ", this one is ", facts.system_identifier, "; Kafka has the other one's changes up to ",
-            position.end_lsn, ", this one's WAL ends at ", facts.server_flush,
-            "; connect to the old server, or ", NewSnapshotHint()));
-  }
   if (epoch.timeline != facts.timeline) {
-    const auto left =
-        std::find_if(facts.timeline_history.begin(), facts.timeline_history.end(),
-                     [&](const TimelineSwitch& s) { return s.timeline == epoch.timeline; });
-    if (left == facts.timeline_history.end()) {
+    const std::optional<Lsn> left = LeftAt(facts);
+    if (!left) {
       return Refuse(ExitCode::kTimelineMismatch,
                     Cat("the position of slot ", facts.slot_name, " is on timeline ",
                         epoch.timeline, ", which is no ancestor of this server's timeline ",
@@ -62,24 +116,15 @@ std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
                         ", this server's WAL ends at ", facts.server_flush,
                         "; connect to the server that was promoted, or ", NewSnapshotHint()));
     }
-    if (position.end_lsn > left->switch_point) {
-      return Refuse(ExitCode::kTimelineMismatch,
-                    Cat("this server left timeline ", epoch.timeline, " at ", left->switch_point,
-                        ", but Kafka already has changes of it from ",
-                        WalRange(left->switch_point, position.end_lsn), " that do not exist here; ",
-                        NewSnapshotHint()));
+    if (position.end_lsn > *left) {
+      return Refuse(
+          ExitCode::kTimelineMismatch,
+          Cat("this server left timeline ", epoch.timeline, " at ", *left,
+              ", but Kafka already has changes of it from ", WalRange(*left, position.end_lsn),
+              " that do not exist here; ", NewSnapshotHint()));
     }
   }
-  if (position.end_lsn > facts.server_flush) {
-    return Refuse(ExitCode::kPositionBeyondServer,
-                  Cat("the position ", position.end_lsn,
-                      " lies beyond the server's WAL, which ends at ", facts.server_flush,
-                      ": it was restored from a backup; Kafka has changes that it does not know, "
-                      "and its next ",
-                      Number(position.end_lsn) - Number(facts.server_flush),
-                      " bytes of WAL would be skipped; ", NewSnapshotHint()));
-  }
-  return std::nullopt;
+  return BeyondServer("the position", position.end_lsn, facts);
 }
 
 StartDecision Fresh(const StartFacts& facts) {
@@ -122,8 +167,13 @@ StartDecision TakeOver(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
   const ConnectFacts& debezium = *facts.connect;
   const Lsn passed = debezium.passed();
+  if (auto beyond = BeyondServer("Debezium's offset", passed, facts)) {
+    if (!MayTakeSnapshot(facts.mode)) return {*std::move(beyond), ""};
+    return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
+            std::move(beyond->message)};
+  }
   if (slot.confirmed_flush > passed && !facts.trust_slot) {
-    if (facts.mode == SnapshotMode::kWhenNeeded) return SnapshotOf(slot, passed);
+    if (MayTakeSnapshot(facts.mode)) return SnapshotOf(slot, passed);
     return {
         Refuse(ExitCode::kSlotAhead,
                Cat("slot ", facts.slot_name, " is ahead of Debezium's offset: changes from ",
@@ -135,8 +185,11 @@ StartDecision TakeOver(const StartFacts& facts) {
         ""};
   }
   // It has passed that commit whatever the slot says: the server was not told yet. Or the slot has
-  // passed WAL without commits: what comes then still names this commit as the one before.
-  const Lsn from = std::max(slot.confirmed_flush, debezium.last_commit);
+  // passed WAL without commits: what comes then still names this commit as the one before. Or it
+  // has only taken a snapshot, behind what we have written.
+  const Lsn from = std::max({slot.confirmed_flush, debezium.last_commit, Covered(facts)});
+  if (facts.mode == SnapshotMode::kAlways)
+    return {TakeSnapshot{.create_slot = false, .stream_from = from}, ""};
   std::string note = Cat("slot ", facts.slot_name, " was last read by Debezium: going on behind ",
                          from, ", and what it has written already is not written again");
   if (slot.confirmed_flush > passed) {
@@ -147,20 +200,21 @@ StartDecision TakeOver(const StartFacts& facts) {
           std::move(note)};
 }
 
+StartDecision LostSlot(const StartFacts& facts) {
+  const SlotFacts& slot = *facts.slot;
+  const std::string what = Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, ")");
+  if (facts.mode == SnapshotMode::kWhenNeeded) return {TakeSnapshot{.drop_slot_first = true}, what};
+  const Lsn reached =
+      std::max(Covered(facts), DebeziumLeads(facts) ? facts.connect->passed() : kNoLsn);
+  const std::string gone = reached == kNoLsn ? Cat("WAL from ", slot.restart_lsn, " on is gone")
+                                             : Cat("changes from ", ToServerEnd(reached, facts),
+                                                   " can no longer be read");
+  return {Refuse(ExitCode::kSlotLost, Cat(what, ": ", gone, "; ", NewSnapshotHint())), ""};
+}
+
 StartDecision SlotWithoutPosition(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
-  if (slot.lost) {
-    if (facts.mode == SnapshotMode::kWhenNeeded) {
-      return {TakeSnapshot{.drop_slot_first = true},
-              Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, ")")};
-    }
-    return {Refuse(ExitCode::kSlotLost,
-                   Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, "): WAL from ",
-                       slot.restart_lsn, " on is gone; ", NewSnapshotHint())),
-            ""};
-  }
-  if (facts.connect && !facts.connect->snapshot_unfinished && facts.mode != SnapshotMode::kAlways)
-    return TakeOver(facts);
+  if (DebeziumLeads(facts)) return TakeOver(facts);
   if (facts.mode == SnapshotMode::kNoData) {
     std::string note = Cat("slot ", facts.slot_name,
                            " exists and nobody has a position for it: streaming from ",
@@ -192,17 +246,36 @@ StartDecision SlotWithoutPosition(const StartFacts& facts) {
 // There is no slot, but Kafka has changes up to somewhere: by our position, or by Debezium's
 // offset.
 StartDecision MissingSlot(const StartFacts& facts) {
-  if (facts.mode == SnapshotMode::kWhenNeeded || facts.mode == SnapshotMode::kAlways) {
+  if (MayTakeSnapshot(facts.mode)) {
     return {TakeSnapshot{},
             Cat("slot ", facts.slot_name, " is gone; a new snapshot begins a new incarnation")};
   }
-  const Lsn reached = facts.position ? facts.position->end_lsn : facts.connect->passed();
-  const std::string_view by = facts.position ? "" : " by Debezium's offset";
+  const bool debezium_leads = DebeziumLeads(facts);
+  const Lsn reached = debezium_leads ? facts.connect->passed() : facts.position->end_lsn;
+  const std::string_view by = debezium_leads ? " by Debezium's offset" : "";
+  if (auto beyond = BeyondServer("Debezium's offset", reached, facts))
+    return {*std::move(beyond), ""};
   return {Refuse(ExitCode::kSlotMissing,
                  Cat("slot ", facts.slot_name, " does not exist, but", by,
                      " Kafka has its changes up to ", reached, ": changes from ",
                      ToServerEnd(reached, facts), " may be lost; ", NewSnapshotHint())),
           ""};
+}
+
+// A snapshot of ours was not finished.
+StartDecision UnfinishedSnapshot(const StartFacts& facts) {
+  const std::string note = "the last snapshot was not finished; it starts over";
+  if (!facts.slot) return {TakeSnapshot{}, note};
+  const SlotFacts& slot = *facts.slot;
+  if (slot.lost) return LostSlot(facts);
+  const bool unread = slot.confirmed_flush == facts.position->epoch.incarnation;
+  if (facts.position->phase == PositionPhase::kSnapshotSlot && unread)
+    return {TakeSnapshot{.drop_slot_first = true}, note};
+  // It was there before; or it is not known whose it is, and it may be somebody else's by now.
+  const Lsn from = std::max(slot.confirmed_flush, Covered(facts));
+  return {TakeSnapshot{.create_slot = false, .stream_from = from},
+          Cat(note, ", over slot ", facts.slot_name, " as it is: streaming from ", from,
+              ", and rows changed in between come twice")};
 }
 
 std::string AcceptHint() {
@@ -305,20 +378,9 @@ std::optional<KnownHistory::Bounds> Known(const StartFacts& facts) {
 StartDecision Resume(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
   const PositionRecord& position = *facts.position;
-  if (slot.lost) {
-    if (facts.mode == SnapshotMode::kWhenNeeded) {
-      return {TakeSnapshot{.drop_slot_first = true},
-              Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason, ")")};
-    }
-    return {
-        Refuse(ExitCode::kSlotLost, Cat("slot ", facts.slot_name, " is lost (", slot.lost_reason,
-                                        "): changes from ", ToServerEnd(position.end_lsn, facts),
-                                        " can no longer be read; ", NewSnapshotHint())),
-        ""};
-  }
   if (facts.connect && HasRunSince(*facts.connect, position)) {
-    if (!facts.connect->snapshot_unfinished) return TakeOver(facts);
-    return {TakeSnapshot{.create_slot = false, .stream_from = slot.confirmed_flush},
+    return {TakeSnapshot{.create_slot = false,
+                         .stream_from = std::max(slot.confirmed_flush, position.end_lsn)},
             "Debezium has run since, and did not finish a snapshot: it starts over"};
   }
   if (slot.confirmed_flush > position.end_lsn && facts.trust_slot) {
@@ -360,7 +422,7 @@ ConnectFacts MakeConnectFacts(const envelope::ConnectOffset& value, int64_t reco
 
 bool HasRunSince(const ConnectFacts& connect, const PositionRecord& position) {
   return position.connect_offset && connect.offset > *position.connect_offset &&
-         (connect.snapshot_unfinished || connect.passed() > position.end_lsn);
+         (connect.snapshot_unfinished || connect.passed() > Covered(position));
 }
 
 StartDecision DecideStart(const StartFacts& facts) {
@@ -370,28 +432,20 @@ StartDecision DecideStart(const StartFacts& facts) {
   if (facts.mode == SnapshotMode::kInitialOnly)
     return {TakeSnapshot{.create_slot = false, .stream_after = false}, ""};
 
-  const bool same_system =
-      facts.position && facts.position->epoch.system_identifier == facts.system_identifier;
-  if (same_system && facts.position->phase == PositionPhase::kSnapshotIntent) {
-    const bool adopted = facts.position->epoch.incarnation != kNoLsn;
-    if (adopted && facts.slot) {
-      return {TakeSnapshot{.create_slot = false, .stream_from = facts.slot->confirmed_flush},
-              "the last snapshot was not finished; it starts over"};
-    }
-    return {TakeSnapshot{.drop_slot_first = facts.slot.has_value()},
-            "the last snapshot was not finished; it starts over"};
-  }
+  const bool debezium_leads = DebeziumLeads(facts);
   if (facts.position) {
-    if (auto foreign = ForeignHistory(facts)) {
+    auto foreign = OtherSystem(facts);
+    const bool in_snapshot = facts.position->phase != PositionPhase::kStreaming;
+    if (!foreign && in_snapshot && !debezium_leads) return UnfinishedSnapshot(facts);
+    if (!foreign && !debezium_leads) foreign = ForeignHistory(facts);
+    if (foreign) {
       if (facts.mode != SnapshotMode::kWhenNeeded) return {*std::move(foreign), ""};
       return {TakeSnapshot{.drop_slot_first = facts.slot.has_value()}, std::move(foreign->message)};
     }
   }
-  if (!facts.slot) {
-    const bool streamed = facts.connect && !facts.connect->snapshot_unfinished;
-    return facts.position || streamed ? MissingSlot(facts) : Fresh(facts);
-  }
-  return facts.position ? Resume(facts) : SlotWithoutPosition(facts);
+  if (!facts.slot) return facts.position || debezium_leads ? MissingSlot(facts) : Fresh(facts);
+  if (facts.slot->lost) return LostSlot(facts);
+  return facts.position && !debezium_leads ? Resume(facts) : SlotWithoutPosition(facts);
 }
 
 }  // namespace walrelay::app

@@ -52,8 +52,9 @@ struct ConnectFacts {
 // `record` is where the record with this value stands in its topic.
 ConnectFacts MakeConnectFacts(const envelope::ConnectOffset& value, int64_t record);
 // Whether Debezium has run since the position: the record is behind the one that the position
-// names, and says more. One that does not changes nothing: it is ours, and we were killed before a
-// position named it, or Debezium had nothing to do.
+// names, and says more than the position (an intent: than where its slot goes on). One that does
+// not changes nothing: it is ours, and we were killed before a position named it, or Debezium had
+// nothing to do.
 bool HasRunSince(const ConnectFacts& connect, const PositionRecord& position);
 
 // What a partition that the position knows holds now. Offsets next ≤ offset < end: its tail.
@@ -87,7 +88,7 @@ struct StartFacts {
 
 // Take a snapshot, then stream (unless the mode says otherwise).
 struct TakeSnapshot {
-  bool drop_slot_first = false;  // An unfinished snapshot of ours left it behind.
+  bool drop_slot_first = false;  // It is one that an unfinished snapshot has made, or of no use.
   bool create_slot = true;  // False: the slot is there and keeps its position, or none is needed.
   bool stream_after = true;
   Lsn stream_from{};  // Where create_slot is false: streaming begins here after the snapshot.

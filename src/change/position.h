@@ -31,9 +31,15 @@ struct TopicPosition {
 };
 
 enum class PositionPhase {
-  kSnapshotIntent,  // Acknowledged before CREATE_REPLICATION_SLOT; a restart that finds it starts over.
+  // A snapshot is under way; a restart that finds it starts over. end_lsn says nothing.
+  kSnapshotIntent,  // Acknowledged before CREATE_REPLICATION_SLOT, or the slot is kept and goes on
+                    // at epoch.incarnation.
+  kSnapshotSlot,    // The slot was created for it; epoch.incarnation is its consistent point.
   kStreaming,
 };
+
+// There was no record in the Connect offsets topic.
+inline constexpr int64_t kNoConnectRecord = -1;
 
 struct PositionRecord {
   int version = 1;  // Of this format. A newer one is refused.
@@ -45,7 +51,10 @@ struct PositionRecord {
   int64_t last_commit_micros = 0;  // Its time, since 1970. 0: it has none, or a record of before.
   std::string options_hash;      // Of the options that shape the stream; hex.
   std::map<std::string, TopicPosition> topics;
-  std::optional<int64_t> connect_offset;  // Offset of our last record in the Connect offsets topic.
+  // Offset of our last record in the Connect offsets topic, or of the one that our start found
+  // there: a later one that says more is Debezium's. Without one: not known, or there is no such
+  // topic.
+  std::optional<int64_t> connect_offset;
   int64_t generation = 0;        // One more than that of the record that its writer began with: a request of a process that
                                  // is dead may arrive late, and must not count.
   bool claimed = false;          // Its writer has seen that it was the first of this generation: no other one is.

@@ -1,9 +1,9 @@
 // {"version":1,"phase":"streaming","slot":"s","epoch":{"system_identifier":"7","timeline":1,"incarnation":"0/1"},
 //  "end_lsn":"0/2","last_commit_lsn":"0/2","options_hash":"ab","topics":{"cdc.public.t":[0,12,-1]},"connect_offset":5,
 //  "generation":3,"claimed":true,"writer":"0190","transactional":false,"written_at_ms":1700000000000}
-// phase is "snapshot_intent" or "streaming". connect_offset is null when there is none. All members
-// are always there, but for generation, claimed, writer and transactional, which records of before
-// have not.
+// phase is "snapshot_intent", "snapshot_slot" or "streaming". connect_offset is null when it is not
+// known, -1 when there was no record. All members are always there, but for generation, claimed,
+// writer and transactional, which records of before have not.
 
 #include "kafka/position_codec.h"
 
@@ -13,8 +13,17 @@ namespace walrelay::kafka {
 namespace {
 
 constexpr int kVersion = 1;
-constexpr std::string_view kSnapshotIntent = "snapshot_intent";
-constexpr std::string_view kStreaming = "streaming";
+std::string_view PhaseName(PositionPhase phase) {
+  switch (phase) {
+    case PositionPhase::kSnapshotIntent:
+      return "snapshot_intent";
+    case PositionPhase::kSnapshotSlot:
+      return "snapshot_slot";
+    case PositionPhase::kStreaming:
+      return "streaming";
+  }
+  return "";
+}
 
 absl::Status Malformed(std::string_view what) {
   return absl::DataLossError(Cat("position record: ", what));
@@ -73,8 +82,10 @@ class Fields {
 
 PositionPhase ReadPhase(Fields& in) {
   const std::string phase = in.String("phase");
-  if (phase == kSnapshotIntent) return PositionPhase::kSnapshotIntent;
-  if (phase == kStreaming) return PositionPhase::kStreaming;
+  using enum PositionPhase;
+  for (const PositionPhase known : {kSnapshotIntent, kSnapshotSlot, kStreaming}) {
+    if (phase == PhaseName(known)) return known;
+  }
   return in.Fail<PositionPhase>("phase");
 }
 
@@ -100,7 +111,7 @@ std::optional<int64_t> ReadConnectOffset(Fields& in) {
   const JsonValue value = in.Any("connect_offset");
   if (value.is_null()) return std::nullopt;
   const auto offset = value.Int<int64_t>();
-  return offset && *offset >= 0 ? *offset : in.Fail<int64_t>("connect_offset");
+  return offset && *offset >= kNoConnectRecord ? *offset : in.Fail<int64_t>("connect_offset");
 }
 
 }  // namespace
@@ -110,7 +121,7 @@ std::string EncodePosition(const PositionRecord& record) {
   JsonWriter out(json);
   out.BeginObject();
   out.Key("version").Int(record.version);
-  out.Key("phase").String(record.phase == PositionPhase::kStreaming ? kStreaming : kSnapshotIntent);
+  out.Key("phase").String(PhaseName(record.phase));
   out.Key("slot").String(record.slot);
   out.Key("epoch").BeginObject();
   out.Key("system_identifier").String(record.epoch.system_identifier);

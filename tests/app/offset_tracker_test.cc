@@ -79,11 +79,21 @@ TEST(OffsetTracker, ASnapshotsLastRowSaysThatItIsComplete) {
   const envelope::ConnectOffset offset = ToConnectOffset(*tracker.Frozen());
   EXPECT_EQ(offset.snapshot, envelope::OffsetSnapshot::kInitial);
   EXPECT_EQ(offset.last_snapshot_record, true);
+  EXPECT_EQ(tracker.frozen_end(), Lsn{60});
   EXPECT_EQ(offset.snapshot_completed, true);
   EXPECT_FALSE(offset.lsn_proc);
   tracker.Event("INSERT", Lsn{100}, 7, 1000, true);
   tracker.Commit(Lsn{110}, Lsn{110}, 1000);
   EXPECT_EQ(ToConnectOffset(*tracker.Frozen()).snapshot, envelope::OffsetSnapshot::kNone);
+}
+
+// Else it would look like the record of a Debezium that has run since our position.
+TEST(OffsetTracker, ASnapshotOverASlotIsSaidWhenThePositionHasPassedIt) {
+  OffsetTracker tracker(Compat::k3_6_1);
+  tracker.SnapshotFinished(Lsn{80}, 6, 900, Lsn{60});
+  EXPECT_EQ(tracker.frozen_end(), Lsn{80});
+  tracker.SnapshotFinished(Lsn{80}, 6, 900, kNoLsn);
+  EXPECT_EQ(tracker.frozen_end(), kNoLsn) << "nothing is streamed";
 }
 
 }  // namespace

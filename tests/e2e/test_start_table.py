@@ -6,6 +6,7 @@ that says so: for the program there is no difference.
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -319,6 +320,116 @@ def test_slot_ahead_and_trusted(stream):
     wait_until("the next row", lambda: stream.check_alive() or 2 in rows(stream))
     assert rows(stream) == [0, 2]
     assert re.search(f"changes {between(stream, end, slot)} are passed over", stream.log())
+
+
+# --- A snapshot that was not finished, and Debezium that has run meanwhile ---
+
+def crashes(pipeline, point):
+    pipeline.start("produce", crash_at=f"{point}:1")
+    assert pipeline.process.wait(30) == -signal.SIGKILL
+    pipeline.process = None
+
+
+def create_slot(pipeline):
+    pipeline.source.query("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [pipeline.slot])
+
+
+def debezium_has_run(pipeline):
+    """Its offset says that it has passed all that is there. Returns up to where, as a number."""
+    if not topics(OFFSETS):
+        client = admin_client()  # It must outlive its futures.
+        client.create_topics([NewTopic(OFFSETS, 25, 1, config={"cleanup.policy": "compact"})])[OFFSETS].result()
+    lsn = pipeline.source.value("SELECT (pg_current_wal_lsn() - '0/0')::bigint")
+    producer = Producer({"bootstrap.servers": KAFKA, "log_level": 2, "partitioner": "murmur2_random"})
+    producer.produce(OFFSETS, key=json.dumps([pipeline.name, {"server": pipeline.prefix}], separators=(",", ":")), value=json.dumps(
+        {"transaction_id": None, "lsn_proc": lsn, "messageType": "INSERT", "lsn_commit": lsn, "lsn": lsn, "txId": 7, "ts_usec": 1}))
+    assert producer.flush(20) == 0
+    return lsn
+
+
+def operations(pipeline, table="events"):
+    return [(envelope(m)["op"], envelope(m)["after"]["seq"]) for m in pipeline.records(table)]
+
+
+@pytest.mark.parametrize("slot_is_known", [False, True], ids=["intent", "slot"])
+def test_cut_off_then_debezium(events, slot_is_known):
+    """Before it has made a slot, or behind that: the slot is Debezium's by now, and is not dropped."""
+    crashes(events, "snapshot-slot-recorded" if slot_is_known else "snapshot-intent")
+    if not slot_is_known:
+        create_slot(events)
+    insert(events, 1)
+    debezium_has_run(events)
+    insert(events, 2)
+    events.start("produce")
+    wait_until("the row behind Debezium's offset", lambda: events.check_alive() or operations(events) == [("c", 2)])
+    assert "was last read by Debezium" in events.log()
+    assert events.stop()[0] == 0
+
+
+def test_cut_off_beside_somebodys_slot(events):
+    crashes(events, "snapshot-intent")
+    create_slot(events)
+    insert(events, 1)
+    events.start("produce")
+    wait_until("the row, read and streamed", lambda: events.check_alive() or operations(events) == [("r", 1), ("c", 1)])
+    assert "dropping slot" not in events.log()
+    assert events.stop()[0] == 0
+
+
+def test_cut_off_behind_its_own_slot(events):
+    """Its slot, which nobody has read: it is made again, so that snapshot and stream join without overlap."""
+    crashes(events, "snapshot-slot-recorded")
+    insert(events, 1)
+    events.start("produce")
+    events.wait_streaming()
+    insert(events, 2)
+    wait_until("both rows", lambda: events.check_alive() or len(operations(events)) >= 2)
+    assert operations(events) == [("r", 1), ("c", 2)]
+    assert "dropping slot" in events.log()
+    assert events.stop()[0] == 0
+
+
+def test_cut_off_over_an_older_slot(stream):
+    """As where the server has crashed, or was not told before we were killed."""
+    run_once(stream)
+    stream.source.query("SELECT pg_copy_logical_replication_slot(%s, 'behind')", [stream.slot])
+    try:
+        stream.start("produce")
+        insert(stream, 1)
+        wait_until("the row", lambda: stream.check_alive() or operations(stream) == [("c", 0), ("c", 1)])
+        assert stream.stop()[0] == 0
+        stream.drop_slot()
+        stream.source.query("SELECT pg_copy_logical_replication_slot('behind', %s)", [stream.slot])
+    finally:
+        stream.source.query("SELECT pg_drop_replication_slot('behind')")
+    stream.source_options["snapshot.mode"] = "always"
+    crashes(stream, "snapshot-row")
+    stream.source_options["snapshot.mode"] = "initial"
+    stream.start("produce")
+    stream.wait_streaming()
+    insert(stream, 2)
+    wait_until("the next row", lambda: stream.check_alive() or ("c", 2) in operations(stream))
+    assert [seq for op, seq in operations(stream) if op == "c"] == [0, 1, 2]
+    assert {seq for op, seq in operations(stream) if op == "r"} == {0, 1}
+    assert stream.stop()[0] == 0
+
+
+def test_debezium_has_run_before_we_wrote_its_offset(stream):
+    """A position says which of its records was there, or that there was none, from the first one on."""
+    stream.start("produce")
+    stream.wait_streaming()
+    insert(stream, 1)
+    wait_until("the row", lambda: stream.check_alive() or rows(stream) == [1])
+    stream.kill()
+    assert position(stream)["connect_offset"] == -1
+    insert(stream, 2)
+    passed = debezium_has_run(stream)
+    wait_until("slot released", lambda: not stream.slot_active())
+    stream.source.query("SELECT pg_replication_slot_advance(%s, '0/0'::pg_lsn + %s::numeric)", [stream.slot, passed])
+    stream.start("produce")
+    insert(stream, 3)
+    wait_until("the row behind Debezium's offset", lambda: stream.check_alive() or rows(stream) == [1, 3])
+    assert stream.stop()[0] == 0
 
 
 def test_slot_lost(stream):

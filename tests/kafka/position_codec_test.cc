@@ -38,6 +38,9 @@ TEST(PositionCodec, ReadsWhatItWrote) {
   record.connect_offset.reset();
   record.topics.clear();
   EXPECT_EQ(*DecodePosition(EncodePosition(record)), record);
+  record.phase = PositionPhase::kSnapshotSlot;
+  record.connect_offset = kNoConnectRecord;
+  EXPECT_EQ(*DecodePosition(EncodePosition(record)), record);
   EXPECT_EQ(*DecodePosition(EncodePosition({})), PositionRecord{});
 }
 
@@ -91,7 +94,7 @@ TEST(PositionCodec, RejectsValuesOutOfRange) {
   EXPECT_EQ(with("\"t\":[5]", "\"t\":[5],\"t\":[6]"), absl::StatusCode::kDataLoss);
   EXPECT_EQ(with("\"timeline\":3", "\"timeline\":4294967296"), absl::StatusCode::kDataLoss);
   EXPECT_EQ(with("\"0/16B3748\"", "\"16B3748\""), absl::StatusCode::kDataLoss);
-  EXPECT_EQ(with("\"connect_offset\":42", "\"connect_offset\":-1"), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(with("\"connect_offset\":42", "\"connect_offset\":-2"), absl::StatusCode::kDataLoss);
   EXPECT_EQ(with("\"streaming\"", "\"paused\""), absl::StatusCode::kDataLoss);
   EXPECT_EQ(with("\"version\":1", "\"version\":0"), absl::StatusCode::kDataLoss);
 }

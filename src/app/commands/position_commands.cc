@@ -77,6 +77,7 @@ absl::StatusOr<Positions> Gather(const Config& config) {
 std::string_view PhaseText(PositionPhase phase) {
   switch (phase) {
     case PositionPhase::kSnapshotIntent:
+    case PositionPhase::kSnapshotSlot:
       return "snapshot under way";
     case PositionPhase::kStreaming:
       return "streaming";
