@@ -18,6 +18,11 @@ constexpr size_t kLeastBytes = size_t{256} << 10;
 // A gap may be as long as what a zombie had in its queue.
 constexpr int64_t kMostNamed = 10'000;
 
+constexpr std::string_view kRepairLost =
+    "; bring the records back, or start once with --set source.snapshot.mode=when_needed for a new "
+    "snapshot; to go on with the topics as they are, start once with --set "
+    "pipeline.topic.mismatch=accept";
+
 }  // namespace
 
 ExactlyOnce::ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partitions, bool accept)
@@ -85,10 +90,10 @@ absl::StatusOr<bool> ExactlyOnce::Open(kafka::PartitionId id) {
     return true;
   }
   if (end < end_[id] && !accept_) {
-    return ExitError(ExitCode::kRecordsMissing,
-                     Cat("partition ", partition.partition, " of topic ", partition.topic,
-                         " ends at offset ", end, ", but records of ours stood up to offset ",
-                         end_[id] - 1));
+    return ExitError(
+        ExitCode::kRecordsMissing,
+        Cat("partition ", partition.partition, " of topic ", partition.topic, " ends at offset ",
+            end, ", but records of ours stood up to offset ", end_[id] - 1, kRepairLost));
   }
   watch_.Start(id, end);
   return false;
@@ -127,7 +132,7 @@ absl::Status ExactlyOnce::Report(const kafka::OffsetGap& gap) {
     const std::string what =
         Cat(where, " goes on at offset ", gap.end, ", but records of ours stood up to offset ",
             gap.first + gap.ours - 1, ": the broker has lost them, or the topic was made again");
-    if (!accept_) return ExitError(ExitCode::kRecordsMissing, what);
+    if (!accept_) return ExitError(ExitCode::kRecordsMissing, Cat(what, kRepairLost));
     log::Error(what);
     return absl::OkStatus();
   }

@@ -116,7 +116,8 @@ std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
                         ", this server's WAL ends at ", facts.server_flush,
                         "; connect to the server that was promoted, or ", NewSnapshotHint()));
     }
-    if (position.end_lsn > *left) {
+    // Behind the last commit the position followed an idle server: no changes of it are in Kafka.
+    if (position.end_lsn > *left && std::max(position.last_commit_lsn, epoch.incarnation) > *left) {
       return Refuse(
           ExitCode::kTimelineMismatch,
           Cat("this server left timeline ", epoch.timeline, " at ", *left,
@@ -124,7 +125,7 @@ std::optional<RefuseToStart> ForeignHistory(const StartFacts& facts) {
               " that do not exist here; ", NewSnapshotHint()));
     }
   }
-  return BeyondServer("the position", position.end_lsn, facts);
+  return BeyondServer("the position", Covered(facts), facts);
 }
 
 StartDecision Fresh(const StartFacts& facts) {
@@ -290,7 +291,7 @@ std::string Name(const TopicPartition& partition) {
 // Whether the topics have lost what the position says that they hold.
 std::optional<RefuseToStart> LostRecords(const StartFacts& facts) {
   if (!facts.exactly_once || facts.accept_topic_mismatch) return std::nullopt;
-  const Lsn end_lsn = facts.position->end_lsn;
+  const Lsn end_lsn = Covered(facts);
   for (const TailFacts& tail : facts.tails) {
     if (tail.next < 0) continue;
     if (tail.gone && tail.next > 0) {
@@ -315,7 +316,7 @@ std::optional<RefuseToStart> LostRecords(const StartFacts& facts) {
 // Whether the tails can be recognised.
 std::optional<RefuseToStart> UnusableTails(const StartFacts& facts) {
   if (!facts.exactly_once || facts.accept_topic_mismatch) return std::nullopt;
-  const Lsn end_lsn = facts.position->end_lsn;
+  const Lsn end_lsn = Covered(facts);
   for (const TailFacts& tail : facts.tails) {
     if (tail.next < 0 || tail.gone) continue;
     if (tail.begin > tail.next && tail.end > tail.next) {
@@ -368,46 +369,47 @@ std::optional<KnownHistory::Bounds> Known(const StartFacts& facts) {
   const Lsn confirmed = facts.slot->confirmed_flush;
   const bool certain = position.options_hash == facts.options_hash &&
                        position.last_commit_lsn > position.epoch.incarnation;
-  if (!certain || confirmed >= position.end_lsn) return std::nullopt;
+  const Lsn end_lsn = Covered(facts);
+  if (!certain || confirmed >= end_lsn) return std::nullopt;
   return KnownHistory::Bounds{.begin = confirmed,
                               .last_commit = position.last_commit_lsn,
                               .last_commit_micros = position.last_commit_micros,
-                              .end = position.end_lsn};
+                              .end = end_lsn};
 }
 
 StartDecision Resume(const StartFacts& facts) {
   const SlotFacts& slot = *facts.slot;
   const PositionRecord& position = *facts.position;
+  const Lsn end_lsn = Covered(facts);
   if (facts.connect && HasRunSince(*facts.connect, position)) {
-    return {TakeSnapshot{.create_slot = false,
-                         .stream_from = std::max(slot.confirmed_flush, position.end_lsn)},
-            "Debezium has run since, and did not finish a snapshot: it starts over"};
+    return {
+        TakeSnapshot{.create_slot = false, .stream_from = std::max(slot.confirmed_flush, end_lsn)},
+        "Debezium has run since, and did not finish a snapshot: it starts over"};
   }
-  if (slot.confirmed_flush > position.end_lsn && facts.trust_slot) {
+  if (slot.confirmed_flush > end_lsn && facts.trust_slot) {
     return {StreamFrom{.from = slot.confirmed_flush, .adopt = true},
             Cat("slot ", facts.slot_name, " is ahead of us: changes from ",
-                WalRange(position.end_lsn, slot.confirmed_flush),
+                WalRange(end_lsn, slot.confirmed_flush),
                 " are passed over (offset.mismatch.strategy)")};
   }
-  if (slot.confirmed_flush > position.end_lsn) {
-    if (facts.mode == SnapshotMode::kWhenNeeded) return SnapshotOf(slot, position.end_lsn);
+  if (slot.confirmed_flush > end_lsn) {
+    if (facts.mode == SnapshotMode::kWhenNeeded) return SnapshotOf(slot, end_lsn);
     return {
         Refuse(ExitCode::kSlotAhead,
                Cat("slot ", facts.slot_name, " is ahead of us: changes from ",
-                   WalRange(position.end_lsn, slot.confirmed_flush),
+                   WalRange(end_lsn, slot.confirmed_flush),
                    " were confirmed by somebody else and are not in Kafka; ", NewSnapshotHint())),
         ""};
   }
   if (facts.mode == SnapshotMode::kAlways) {
-    return {TakeSnapshot{.create_slot = false, .stream_from = position.end_lsn}, ""};
+    return {TakeSnapshot{.create_slot = false, .stream_from = end_lsn}, ""};
   }
   if (auto lost = LostRecords(facts)) {
     if (facts.mode != SnapshotMode::kWhenNeeded) return {*std::move(lost), ""};
-    return {TakeSnapshot{.create_slot = false, .stream_from = position.end_lsn},
-            std::move(lost->message)};
+    return {TakeSnapshot{.create_slot = false, .stream_from = end_lsn}, std::move(lost->message)};
   }
   if (auto refusal = UnusableTails(facts)) return {*std::move(refusal), ""};
-  return {StreamFrom{.from = position.end_lsn, .known = Known(facts)}, ResumeNote(facts)};
+  return {StreamFrom{.from = end_lsn, .known = Known(facts)}, ResumeNote(facts)};
 }
 
 }  // namespace

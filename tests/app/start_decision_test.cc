@@ -338,8 +338,25 @@ const Row kTable[] = {
        f.timeline_history = {{.timeline = 1, .switch_point = Lsn{2000}}};
      },
      StreamFrom{.from = Lsn{2000}}},
+    {"promoted standby that lacks idle WAL only",
+     [](StartFacts& f) {
+       f.position->last_commit_lsn = Lsn{1900};
+       f.timeline = 2;
+       f.timeline_history = {{.timeline = 1, .switch_point = Lsn{1950}}};
+     },
+     StreamFrom{.from = Lsn{1950},
+                .known = KnownHistory::Bounds{
+                    .begin = Lsn{1000}, .last_commit = Lsn{1900}, .end = Lsn{1950}}}},
+    {"promoted standby that lacks where our slot began",
+     [](StartFacts& f) {
+       f.position->epoch.incarnation = Lsn{2000};
+       f.timeline = 2;
+       f.timeline_history = {{.timeline = 1, .switch_point = Lsn{1999}}};
+     },
+     ExitCode::kTimelineMismatch},
     {"promoted standby that lacks what we read",
      [](StartFacts& f) {
+       f.position->last_commit_lsn = Lsn{2000};
        f.timeline = 2;
        f.timeline_history = {{.timeline = 1, .switch_point = Lsn{1999}}};
      },

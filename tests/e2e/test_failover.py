@@ -123,6 +123,35 @@ def test_promotion_without_the_last_changes(pipeline):
         assert pipeline.stop()[0] == 0
 
 
+def test_promotion_without_the_last_idle_wal(pipeline):
+    """The position had followed a primary that wrote nothing for us, further than the standby: changes of the new history take
+    the same LSNs, and none is passed over."""
+    with Cluster("primary", 17) as primary, Standby("standby", 17) as standby:
+        primary.start()
+        make_table(primary, pipeline, **{"slot.failover": True})
+        standby.follow(primary)
+        pipeline.start("produce")
+        pipeline.wait_streaming()
+        insert(pipeline, 1)
+        standby.wait_slot(pipeline.slot, primary)
+        wait_until("the row on the standby", lambda: standby.database(pipeline.name).query("SELECT 1 FROM events WHERE seq = 1"))
+        standby.stop()
+        primary.database().query("SELECT pg_switch_wal()")
+        end = primary.database().value("SELECT pg_current_wal_lsn()")
+        wait_until("the slot follows", lambda: primary.database().value(
+            "SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots WHERE slot_name = %s", [end, pipeline.slot]), 60)
+        assert pipeline.stop()[0] == 0
+        primary.stop("immediate")
+        standby.start()
+        standby.promote()
+        standby.capture(pipeline)
+        insert(pipeline, 2, 3)
+        assert pipeline.source.value("SELECT pg_current_wal_lsn() < %s", [end])
+        pipeline.start("produce")
+        wait_until("the rows of the new history", lambda: pipeline.check_alive() or in_kafka(pipeline) == [1, 2, 3])
+        assert pipeline.stop()[0] == 0
+
+
 def test_promotion_without_the_slot(pipeline):
     """Before 17 a standby has none of its own."""
     with Cluster("primary", 15) as primary, Standby("standby", 15) as standby:
