@@ -1,5 +1,6 @@
 // What CrashPoint() does in the laboratory's program: WALRELAY_CRASH_AT=name:n kills it at the n-th
-// call of that point, and WALRELAY_FIRST_CALLS=file adds a line for each point that is called, with
+// call of that point, WALRELAY_FREEZE_AT=name:n stops it there until it is told to go on (SIGCONT),
+// and WALRELAY_FIRST_CALLS=file adds a line for each point that is called, with
 // the monotonic clock's seconds of the first time.
 //
 // SIGKILL, so that nothing is flushed and no destructor runs: as if it had been killed from outside
@@ -26,12 +27,14 @@ struct Choice {
   std::string name;
   std::atomic<long> calls_left = 0;
 
-  Choice() {
-    const char* given = std::getenv("WALRELAY_CRASH_AT");
+  explicit Choice(const char* variable) {
+    const char* given = std::getenv(variable);
     const std::string text = given == nullptr ? "" : given;
     name = text.substr(0, text.find(':'));
     if (name.size() < text.size()) calls_left = std::atol(text.c_str() + name.size() + 1);
   }
+
+  bool IsNow(const char* point) { return name == point && --calls_left == 0; }
 };
 
 class FirstCalls {
@@ -60,9 +63,11 @@ class FirstCalls {
 void CrashPoint(const char* name) {
   static FirstCalls first_calls;
   first_calls.Note(name);
-  static Choice choice;
-  if (choice.name != name || --choice.calls_left != 0) return;
-  const std::string line = "crash point " + choice.name + "\n";
+  static Choice freeze("WALRELAY_FREEZE_AT");
+  if (freeze.IsNow(name)) raise(SIGSTOP);  // This thread goes no further.
+  static Choice crash("WALRELAY_CRASH_AT");
+  if (!crash.IsNow(name)) return;
+  const std::string line = "crash point " + crash.name + "\n";
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
   kill(getpid(), SIGKILL);
   pause();

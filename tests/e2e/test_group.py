@@ -1,29 +1,38 @@
 """Several instances of `apply` in one consumer group: partitions move between them while rows come, and each raw event is
 there once, no matter who is killed, stopped or added, and when."""
+import itertools
 import json
+import os
+import pathlib
 import signal
 import subprocess
 
 import harness
 import pytest
-from harness import BINARY, Load, Pipeline, wait_until
+from conftest import short_name
+from harness import BINARY, LABORATORY, Load, Pipeline, wait_until
 
 PARTITIONS = 8
 TABLES = ("events", "accounts")
+# What a member says that has slept over the loss of its partitions: before its transaction, and inside of it, which the
+# server has ended so that others can go on.
+REFUSED = {"sink-small-batch": "another member of the group has taken a partition over", "sink-raw-copied": "terminating connection"}
 
 
 class Instance:
     """A process of `walrelay apply` that is a member of the group."""
 
-    def __init__(self, pipeline, number, *options):
+    def __init__(self, pipeline, number, *options, freeze_at=None):
         self.number = number
         self.log_path = pipeline.folder / f"apply-{number}.log"
         settings = ["kafka.group.id=" + pipeline.name, "kafka.session.timeout.ms=6000", "kafka.heartbeat.interval.ms=500",
                     "admin.listen=", *options]
         arguments = [part for setting in settings for part in ("--set", setting)]
+        program, environment = (LABORATORY, {"WALRELAY_FREEZE_AT": freeze_at}) if freeze_at else (BINARY, {})
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([BINARY, "apply", "--config", pipeline.write_configuration(), *arguments],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=pipeline.folder)
+            self.process = subprocess.Popen([program, "apply", "--config", pipeline.write_configuration(), *arguments],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=pipeline.folder,
+                                            env={**os.environ, **environment})
 
     def log(self):
         return self.log_path.read_text(encoding="utf-8", errors="replace")
@@ -46,6 +55,10 @@ class Instance:
             return f"{stage}: reading {topic}[" in self.log()
         wait_until(f"partitions of {topic} for instance {self.number}", having, 90)
 
+    def is_frozen(self):
+        self.check_alive()
+        return pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "T"
+
     def stop(self, by=signal.SIGTERM):
         self.check_alive()
         self.process.send_signal(by)
@@ -55,7 +68,7 @@ class Instance:
 @pytest.fixture
 def group(tmp_path, request):
     """A producing pipeline with topics of several partitions, and the instances that a test starts."""
-    with Pipeline(request.node.name.removeprefix("test_")[:30], tmp_path,
+    with Pipeline(short_name(request), tmp_path,
                   source={"topic.creation.default.partitions": PARTITIONS, "topic.creation.default.replication.factor": 1,
                           "skipped.operations": "none"}) as pipeline:
         pipeline.source.query(harness.EVENTS)
@@ -70,8 +83,8 @@ def group(tmp_path, request):
             print(f"--- the end of {instance.log_path} ---\n{instance.log()[-3000:]}")
 
 
-def add(pipeline, *options):
-    pipeline.instances.append(Instance(pipeline, len(pipeline.instances) + 1, *options))
+def add(pipeline, *options, freeze_at=None):
+    pipeline.instances.append(Instance(pipeline, len(pipeline.instances) + 1, *options, freeze_at=freeze_at))
     return pipeline.instances[-1]
 
 
@@ -103,6 +116,34 @@ def check_once_each(pipeline):
     assert set(found) == kafka, f"{len(kafka - set(found))} missing, {len(set(found) - kafka)} too many"
     assert pipeline.lake.value("SELECT count(*) FROM walrelay.dead_letters") == 0
     print(f"{len(found)} raw events, each once")
+
+
+@pytest.mark.parametrize("point", ["sink-small-batch", "sink-raw-copied"])
+def test_given_up_inside_a_batch(group, point):
+    """Frozen with a batch in its hands for longer than the group waits: another member applies its records. When it goes on,
+    nothing of the batch may count."""
+    group.start("produce")
+    group.wait_streaming()
+    first = add(group, freeze_at=f"{point}:2")
+    first.wait_reading()
+    rows = {"sink-small-batch": 1, "sink-raw-copied": 4000}[point]
+    turns = itertools.count()
+
+    def frozen():
+        group.source.query("INSERT INTO events SELECT %s, n, 'x' FROM generate_series(1, %s) n", [next(turns), rows])
+        return first.is_frozen()
+    wait_until("the first one frozen", frozen, 60, every=0.5)
+    second = add(group)
+    second.wait_reading()
+    for database in (group.lake, group.target):  # As their time limit does in a minute.
+        database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'")
+    check_once_each(group)
+    first.process.send_signal(signal.SIGCONT)
+    wait_until("the batch is refused", lambda: first.check_alive() or REFUSED[point] in first.log(), 60)
+    group.source.query("INSERT INTO events SELECT -1, n, 'x' FROM generate_series(1, 100) n")
+    check_once_each(group)
+    for instance in (first, second):
+        assert instance.stop() == 0, f"instance {instance.number}"
 
 
 def test_instances_come_and_go(group):
