@@ -89,9 +89,18 @@ class Watch:
             else:
                 self._read = message.offset() + 1
                 if message.key() == self.slot.encode() and message.value():
-                    self.position = json.loads(message.value())
+                    self.take_position(json.loads(message.value()))
                     if self.incarnation == 0 and self.position["phase"] == "streaming":
                         self.incarnation = lsn_number(self.position["epoch"]["incarnation"])
+
+    def take_position(self, record):
+        """Those of a process that was thought dead may come late, and do not count (src/kafka/position_reader.h)."""
+        if self.position is not None:
+            if record["generation"] < self.position["generation"]:
+                return
+            if record["generation"] == self.position["generation"] and not record["claimed"]:
+                return
+        self.position = record
 
     def check_position(self, confirmed):
         if not confirmed or self.position is None or self.position["phase"] != "streaming":
