@@ -290,11 +290,8 @@ absl::StatusOr<std::optional<ConnectFacts>> CaptureSession::ReadConnectFacts() {
 
 absl::StatusOr<std::vector<std::string>> CaptureSession::TopicsWithRecords(
     const std::map<std::string, int32_t>& topics) {
-  const std::string prefix =
-      shared_.settings.envelope->topic_prefix + shared_.settings.envelope->topic_delimiter;
   std::vector<std::string> filled;
-  for (const auto& [topic, partitions] : topics) {
-    if (!topic.starts_with(prefix)) continue;
+  for (const auto& [topic, partitions] : OwnTopics(topics)) {
     ASSIGN_OR_RETURN(const auto begins, link_->topics().BeginOffsets(topic, partitions));
     ASSIGN_OR_RETURN(const auto ends, link_->topics().EndOffsets(topic, partitions));
     if (begins != ends) filled.push_back(topic);
@@ -302,12 +299,13 @@ absl::StatusOr<std::vector<std::string>> CaptureSession::TopicsWithRecords(
   return filled;
 }
 
-std::map<std::string, int32_t> CaptureSession::OwnTopics() const {
-  const envelope::Options& names = *shared_.settings.envelope;
+std::map<std::string, int32_t> CaptureSession::OwnTopics(
+    const std::map<std::string, int32_t>& topics) const {
+  const std::string prefix =
+      shared_.settings.envelope->topic_prefix + shared_.settings.envelope->topic_delimiter;
   std::map<std::string, int32_t> own;
-  for (const auto& [topic, partitions] : partition_counts_) {
-    if (topic.starts_with(names.topic_prefix + names.topic_delimiter))
-      own.emplace(topic, partitions);
+  for (const auto& [topic, partitions] : topics) {
+    if (topic.starts_with(prefix)) own.emplace(topic, partitions);
   }
   return own;
 }
@@ -319,8 +317,8 @@ void CaptureSession::NameConnectRecord(PositionRecord& position) const {
 absl::Status CaptureSession::TakeOver(PositionRecord& position, Lsn passed) {
   position.last_commit_lsn = passed;
   if (!shared_.settings.exactly_once) return absl::OkStatus();
-  ASSIGN_OR_RETURN(DebeziumTails tails,
-                   link_->FindDebeziumTails(OwnTopics(), passed, position.end_lsn));
+  ASSIGN_OR_RETURN(DebeziumTails tails, link_->FindDebeziumTails(OwnTopics(partition_counts_),
+                                                                 passed, position.end_lsn));
   position.last_commit_lsn = tails.last_commit;
   position.topics = std::move(tails.topics);
   if (!tails.doubtful.empty()) doubt_ = {.xids = std::move(tails.doubtful), .position = position};
@@ -333,8 +331,9 @@ absl::Status CaptureSession::Settle(std::optional<Xid> first) {
   if (first) doubt.xids.erase(*first);
   if (doubt.xids.empty()) return absl::OkStatus();
   PositionRecord& position = doubt.position;
-  ASSIGN_OR_RETURN(position.topics, link_->FindDebeziumTailsWithout(
-                                        OwnTopics(), position.last_commit_lsn, doubt.xids));
+  ASSIGN_OR_RETURN(position.topics,
+                   link_->FindDebeziumTailsWithout(OwnTopics(partition_counts_),
+                                                   position.last_commit_lsn, doubt.xids));
   RETURN_IF_ERROR(link_->ReadTails(position, partition_counts_).status());
   link_->Begin(position, Earlier::kOurs, server_flush());
   return absl::OkStatus();

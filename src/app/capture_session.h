@@ -130,8 +130,8 @@ class CaptureSession {
   // What is done to the source's tables, or asked of them, before anything is captured.
   absl::Status PrepareTables();
   absl::StatusOr<std::optional<ConnectFacts>> ReadConnectFacts();
-  // Those of the pipeline that exist, with their partitions.
-  std::map<std::string, int32_t> OwnTopics() const;
+  // Those of the pipeline, with their partitions.
+  std::map<std::string, int32_t> OwnTopics(const std::map<std::string, int32_t>& topics) const;
   absl::StatusOr<std::vector<std::string>> TopicsWithRecords(
       const std::map<std::string, int32_t>& topics);
   absl::Status LeaveIfKafkaIsAway(SteadyTime now);

@@ -90,7 +90,12 @@ absl::StatusOr<std::optional<ReplayFilter::Place>> ReplayFilter::Offer(const Rec
   if (known == topics_.end()) return std::nullopt;
   const std::string& name = known->first;
   Topic& topic = known->second;
-  if (record.value) RETURN_IF_ERROR(PassOverTombstone(name, topic));
+  if (record.value) {
+    // A deletion under a key has its tombstone behind it. Where the table has no key any more, none
+    // comes again.
+    RETURN_IF_ERROR(UseUpTombstone(name, topic).status());
+    if (old_key_ && old_key_->topic == name) old_key_.reset();
+  }
   while (!topic.tails.empty()) {
     const auto found = topic.tails.find(partition);
     if (found != topic.tails.end()) {
@@ -122,18 +127,19 @@ absl::StatusOr<std::optional<ReplayFilter::Place>> ReplayFilter::Offer(const Rec
   return std::nullopt;
 }
 
-// A deletion under a key has its tombstone behind it. Where the table has no key any more, none
-// comes again.
-absl::Status ReplayFilter::PassOverTombstone(const std::string& name, Topic& topic) {
-  if (!old_key_ || old_key_->topic != name) return absl::OkStatus();
-  const OldKey old = *std::exchange(old_key_, std::nullopt);
-  const auto tail = topic.tails.find(old.partition);
-  if (tail == topic.tails.end()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, old.partition, tail->second));
-  if (stored == nullptr || stored->value || stored->key != old.key) return absl::OkStatus();
+// The tombstone behind a deletion that was recognised under its old key, where it is next there.
+absl::StatusOr<std::optional<ReplayFilter::Place>> ReplayFilter::UseUpTombstone(
+    const std::string& name, Topic& topic) {
+  if (!old_key_ || old_key_->topic != name) return std::nullopt;
+  const auto tail = topic.tails.find(old_key_->partition);
+  if (tail == topic.tails.end()) return std::nullopt;
+  ASSIGN_OR_RETURN(const kafka::TailRecord* const stored,
+                   Front(name, old_key_->partition, tail->second));
+  if (stored == nullptr || stored->value || stored->key != old_key_->key) return std::nullopt;
+  const int32_t partition = old_key_->partition;
+  old_key_.reset();
   ++counts_.altered;
-  (void)UseUp(topic, old.partition);
-  return absl::OkStatus();
+  return UseUp(topic, partition);
 }
 
 ReplayFilter::Place ReplayFilter::UseUpAltered(const std::string& name, Topic& topic,
@@ -155,10 +161,13 @@ ReplayFilter::Place ReplayFilter::UseUpAltered(const std::string& name, Topic& t
 absl::StatusOr<ReplayFilter::Altered> ReplayFilter::FindAltered(const std::string& name,
                                                                 Topic& topic,
                                                                 const Record& record) {
-  if (!record.value) return FindTombstone(name, topic);
+  Altered found;
+  if (!record.value) {
+    ASSIGN_OR_RETURN(found.place, UseUpTombstone(name, topic));
+    return found;
+  }
   const std::string_view lsn = LsnMember(record);
   if (lsn.empty()) return FindRow(name, topic, record);
-  Altered found;
   std::optional<EventIdentity> ours;
   for (auto& [partition, tail] : topic.tails) {
     ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, partition, tail));
@@ -178,33 +187,20 @@ absl::StatusOr<ReplayFilter::Altered> ReplayFilter::FindAltered(const std::strin
   return found;
 }
 
-absl::StatusOr<ReplayFilter::Altered> ReplayFilter::FindTombstone(const std::string& name,
-                                                                  Topic& topic) {
-  if (!old_key_ || old_key_->topic != name) return Altered();
-  const auto tail = topic.tails.find(old_key_->partition);
-  if (tail == topic.tails.end()) return Altered();
-  ASSIGN_OR_RETURN(const kafka::TailRecord* const stored,
-                   Front(name, old_key_->partition, tail->second));
-  if (stored == nullptr || stored->value || stored->key != old_key_->key) return Altered();
-  const int32_t partition = old_key_->partition;
-  old_key_.reset();
-  ++counts_.altered;
-  return Altered{.place = UseUp(topic, partition), .rival = std::nullopt};
-}
-
 // Without an LSN nothing is certain but that the key of a table has the same columns as long as it
 // is not altered. Where it has others, the same row is likely to be the same event; where there was
 // no key, or is none any more, each row may be.
 absl::StatusOr<ReplayFilter::Altered> ReplayFilter::FindRow(const std::string& name, Topic& topic,
                                                             const Record& record) {
   Altered found;
+  const auto ours = KeyColumnNames(json_, record.key);
+  if (!ours) return found;
   std::optional<std::string> row;
   for (auto& [partition, tail] : topic.tails) {
     ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, partition, tail));
     if (stored == nullptr || !stored->value || stored->key == record.key) continue;
-    const auto ours = KeyColumnNames(json_, record.key);
     const auto theirs = KeyColumnNames(json_, stored->key);
-    if (!ours || !theirs || *ours == *theirs) continue;
+    if (!theirs || *ours == *theirs) continue;
     if (!row) row = PayloadOf(json_, *record.value);
     if (ours->empty() || theirs->empty() || (row && row == PayloadOf(json_, *stored->value)))
       found.rival = partition;

@@ -93,9 +93,8 @@ class ReplayFilter {
     std::optional<int32_t> rival;  // Or its change does, and is not to be recognised.
   };
   absl::StatusOr<Altered> FindAltered(const std::string& name, Topic& topic, const Record& record);
-  absl::StatusOr<Altered> FindTombstone(const std::string& name, Topic& topic);
   absl::StatusOr<Altered> FindRow(const std::string& name, Topic& topic, const Record& record);
-  absl::Status PassOverTombstone(const std::string& name, Topic& topic);
+  absl::StatusOr<std::optional<Place>> UseUpTombstone(const std::string& name, Topic& topic);
   Place UseUpAltered(const std::string& name, Topic& topic, int32_t partition,
                      const EventIdentity& event);
   Place UseUp(Topic& topic, int32_t partition);

@@ -95,7 +95,7 @@ class StreamRun {
   Lsn keepalive_end_{};   // Everything below it has been sent to us.
   SteadyTime read_at_{};  // Not before.
   bool has_more_ = false;  // Frames that were read and not looked at yet.
-  std::optional<wal::Frame> first_;  // It was only looked at.
+  std::optional<wal::Frame> first_;  // Start() has only looked at it: Loop() begins with it.
   size_t awaited_bytes_ = 0;         // Since the chores had their turn.
   SteadyTime idle_at_{};
   SteadyTime reply_at_{};  // Set: a reply that was asked for is due then.
@@ -218,6 +218,7 @@ absl::Status StreamRun::PassKnown(KnownHistory::Bounds bounds) {
 }
 
 absl::Status StreamRun::Loop() {
+  if (first_) RETURN_IF_ERROR(std::visit([this](const auto& f) { return Handle(f); }, *first_));
   for (;;) {
     SteadyTime now = Clock::now();
     if (now >= read_at_ && !HoldsBack()) {
@@ -254,8 +255,6 @@ absl::Status StreamRun::ReadWhatIsThere() {
   wal::ReplicationStream& stream = session_.stream();
   size_t bytes = 0;
   has_more_ = true;
-  if (const auto first = std::exchange(first_, std::nullopt))
-    RETURN_IF_ERROR(std::visit([this](const auto& f) { return Handle(f); }, *first));
   while (bytes < kReadAtOnceBytes) {
     const absl::StatusOr<std::optional<wal::Frame>> next = stream.Next();
     if (!next.ok()) return StreamError(next.status());

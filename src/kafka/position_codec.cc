@@ -1,9 +1,9 @@
 // {"version":1,"phase":"streaming","slot":"s","epoch":{"system_identifier":"7","timeline":1,"incarnation":"0/1"},
-//  "end_lsn":"0/2","last_commit_lsn":"0/2","options_hash":"ab","topics":{"cdc.public.t":[0,12,-1]},"connect_offset":5,
+//  "end_lsn":"0/2","last_commit_lsn":"0/2","last_commit_micros":1700000000000000,"options_hash":"ab","topics":{"cdc.public.t":[0,12,-1]},"connect_offset":5,
 //  "generation":3,"claimed":true,"writer":"0190","transactional":false,"written_at_ms":1700000000000}
 // phase is "snapshot_intent", "snapshot_slot" or "streaming". connect_offset is null when it is not
-// known, -1 when there was no record. All members are always there, but for generation, claimed,
-// writer and transactional, which records of before have not.
+// known, -1 when there was no record. All members are always there, but for last_commit_micros,
+// generation, claimed, writer and transactional, which records of before have not.
 
 #include "kafka/position_codec.h"
 

@@ -95,18 +95,23 @@ def test_promotion_with_a_synchronised_slot(pipeline):
         refuses(pipeline, 54, "on timeline 2, which is no ancestor of this server's timeline 1", SNAPSHOT)
 
 
+def stream_past_standby(pipeline, primary, standby):
+    """Both have the first row and the slot; then the standby is away."""
+    primary.start()
+    make_table(primary, pipeline, **{"slot.failover": True})
+    standby.follow(primary)
+    pipeline.start("produce")
+    pipeline.wait_streaming()
+    insert(pipeline, 1)
+    standby.wait_slot(pipeline.slot, primary)
+    wait_until("the row on the standby", lambda: standby.database(pipeline.name).query("SELECT 1 FROM events WHERE seq = 1"))
+    standby.stop()
+
+
 def test_promotion_without_the_last_changes(pipeline):
     """Kafka has changes that the promoted standby never got: nothing goes on over them."""
     with Cluster("primary", 17) as primary, Standby("standby", 17) as standby:
-        primary.start()
-        make_table(primary, pipeline, **{"slot.failover": True})
-        standby.follow(primary)
-        pipeline.start("produce")
-        pipeline.wait_streaming()
-        insert(pipeline, 1)
-        standby.wait_slot(pipeline.slot, primary)
-        wait_until("the row on the standby", lambda: standby.database(pipeline.name).query("SELECT 1 FROM events WHERE seq = 1"))
-        standby.stop()
+        stream_past_standby(pipeline, primary, standby)
         insert(pipeline, 2, 3)
         wait_until("rows of no history", lambda: in_kafka(pipeline) == [1, 2, 3])
         assert pipeline.stop()[0] == 0
@@ -127,15 +132,7 @@ def test_promotion_without_the_last_idle_wal(pipeline):
     """The position had followed a primary that wrote nothing for us, further than the standby: changes of the new history take
     the same LSNs, and none is passed over."""
     with Cluster("primary", 17) as primary, Standby("standby", 17) as standby:
-        primary.start()
-        make_table(primary, pipeline, **{"slot.failover": True})
-        standby.follow(primary)
-        pipeline.start("produce")
-        pipeline.wait_streaming()
-        insert(pipeline, 1)
-        standby.wait_slot(pipeline.slot, primary)
-        wait_until("the row on the standby", lambda: standby.database(pipeline.name).query("SELECT 1 FROM events WHERE seq = 1"))
-        standby.stop()
+        stream_past_standby(pipeline, primary, standby)
         primary.database().query("SELECT pg_switch_wal()")
         end = primary.database().value("SELECT pg_current_wal_lsn()")
         wait_until("the slot follows", lambda: primary.database().value(
