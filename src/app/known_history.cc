@@ -16,9 +16,7 @@ absl::Status KnownHistory::Ended(Lsn lsn, int64_t micros) {
 }
 
 absl::Status KnownHistory::Passed() const {
-  // A message is where it begins: as the last one it comes again behind the position.
-  const bool is_behind = bounds_.last_commit == bounds_.end && bounds_.last_commit_micros == 0;
-  if (seen_ || is_behind || bounds_.last_commit <= bounds_.begin) return absl::OkStatus();
+  if (seen_ || bounds_.last_commit <= bounds_.begin) return absl::OkStatus();
   return Differs("it has none there");
 }
 

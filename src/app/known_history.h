@@ -20,7 +20,7 @@ class KnownHistory {
  public:
   struct Bounds {
     Lsn begin{};        // The slot's confirmed_flush: what comes first ends behind it.
-    Lsn last_commit{};  // Where the last transaction, or message outside of one, has ended.
+    Lsn last_commit{};  // Where the last commit began, or the last message outside of one ended.
     int64_t last_commit_micros = 0;  // When; 0: that is not known.
     Lsn end{};                       // The position: what begins its commit here, or later, is new.
     bool operator==(const Bounds&) const = default;

@@ -53,10 +53,12 @@ class StreamRun {
   absl::Status Loop();
 
  private:
-  // Where a transaction, or a message outside of one, commits.
+  // What comes next in the stream.
   struct Beginning {
-    Lsn lsn{};
-    std::optional<Xid> xid{};  // Of a transaction.
+    Lsn lsn{};                 // Where a transaction's commit begins, but a message's end.
+    std::optional<Xid> xid{};  // None: a message outside of transactions.
+
+    bool IsBehind(Lsn end) const { return xid ? lsn >= end : lsn > end; }
   };
   absl::StatusOr<wal::Frame> Await(Lsn confirmed);
   static std::optional<Beginning> BeginningOf(const wal::XLogData& frame);
@@ -200,7 +202,7 @@ absl::Status StreamRun::PassKnown(KnownHistory::Bounds bounds) {
     }
     if (!decoder_.in_transaction()) {
       const auto beginning = BeginningOf(*data);
-      if (!beginning || beginning->lsn >= bounds.end) {
+      if (!beginning || beginning->IsBehind(bounds.end)) {
         first_ = frame;
         return history.Passed();
       }

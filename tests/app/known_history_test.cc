@@ -28,12 +28,12 @@ TEST(KnownHistory, NeedsNoTransactionThatTheSlotHasPassed) {
   EXPECT_TRUE(History(350).Passed().ok());
 }
 
-TEST(KnownHistory, NeedsNoMessageThatBeginsAtThePosition) {
-  EXPECT_TRUE(
-      KnownHistory(
-          {.begin = Lsn{100}, .last_commit = Lsn{400}, .last_commit_micros = 0, .end = Lsn{400}})
-          .Passed()
-          .ok());
+TEST(KnownHistory, MayEndWithAMessage) {
+  KnownHistory history(
+      {.begin = Lsn{100}, .last_commit = Lsn{400}, .last_commit_micros = 0, .end = Lsn{400}});
+  EXPECT_EQ(ExitCodeOf(history.Passed()), ExitCode::kPositionBeyondServer);
+  EXPECT_TRUE(history.Ended(Lsn{400}, 0).ok());
+  EXPECT_TRUE(history.Passed().ok());
 }
 
 TEST(KnownHistory, IsAnotherOneWithoutItsLastTransaction) {

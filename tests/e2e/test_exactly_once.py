@@ -115,6 +115,31 @@ def test_killed_under_load(stream):
     assert stream.stop()[0] == 0
 
 
+def test_killed_with_a_message_as_the_last_of_the_position(stream):
+    """A message outside of a transaction is where it ends, other than a transaction, which is where its commit begins: it is not new
+    at the position's end. The slot lies before it."""
+    after = start_stream(stream)
+    emit = "SELECT pg_logical_emit_message(false, 'note', %s)::text"
+    row = "INSERT INTO events VALUES (1, %s, '')"  # Its commit also writes a message's WAL out.
+    stream.source.value(emit, ["the topic is known from here on"])
+    stream.source.query(row, [1])
+    wait_caught_up(stream)
+    stream.kill()
+    stream.start("produce", crash_at="after-position-record:2")  # The first one claims.
+    stream.wait_streaming()
+    message = stream.source.value(emit, ["the last one of the position"])
+    stream.wait_killed()
+    assert position(stream)["end_lsn"] == message
+    assert stream.source.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn < %s",
+                               [stream.slot, message])
+    stream.source.value(emit, ["the next one"])
+    stream.source.query(row, [2])
+    stream.start("produce")
+    wait_caught_up(stream)
+    assert check_once_and_in_order(stream, stream.truth, after) == 5
+    assert stream.stop()[0] == 0
+
+
 def test_killed_inside_a_large_transaction(stream):
     """A transaction of four hundred thousand rows, killed again and again on its way."""
     stream.kafka_options["queue.buffering.max.kbytes"] = 8192  # Bounds what stands in Kafka beyond that at each kill.
@@ -189,7 +214,7 @@ def test_first_touch_of_a_topic_that_holds_records(stream):
 
 
 def test_a_message_outside_of_transactions_comes_once(stream):
-    """Its LSN is where it begins: a restart there would give it again."""
+    """Its LSN is where it ends: a restart there does not give it again."""
     after = start_stream(stream)
     for _ in range(3):
         stream.source.query("SELECT pg_logical_emit_message(false, 'note', 'x')")
