@@ -21,7 +21,7 @@ from pipeline import Pipeline
 from proxy import Proxy
 from truth import Truth, lsn_number
 from watch import Watch
-from workload import ACCOUNTS, BALANCE, TABLES, Work
+from workload import ACCOUNTS, BALANCE, MESSAGES, TABLES, Work
 
 SENDER_TIMEOUT = 5  # Seconds; the source's wal_sender_timeout while the laboratory runs.
 
@@ -38,7 +38,7 @@ class Laboratory:
         self.pipeline = Pipeline(f"crash{options.seed}{name}", folder, delivery=options.delivery, mutation=options.mutation, proxy=proxy,
                                  source={"topic.creation.default.partitions": options.partitions})
         self.truth = Truth(self.pipeline.source, f"truth{name}_{os.getpid()}")
-        self.checker = Checker(TABLES, options.allow_duplicates)
+        self.checker = Checker((*TABLES, MESSAGES), options.allow_duplicates)
         self.watch = Watch(self.pipeline)
         self.counts, self.faults, self.read = {}, [], {}
         self.raw_id, self.next_client, self.marker, self.unknown = 0, 1, 0, 0
@@ -181,7 +181,7 @@ class Laboratory:
         transactions = self.truth.read()
         self.wait_confirmed(self.truth.last_end)
         names = harness.topics(self.pipeline.prefix + ".")
-        ends = harness.end_offsets(names)
+        ends = harness.end_offsets({name: count for name, count in names.items() if self.table_of(name) != MESSAGES})
         markers = self.options.delivery == "transactional"  # The last offset is one, and no record.
 
         def applied():
@@ -195,7 +195,7 @@ class Laboratory:
         return transactions, names
 
     def table_of(self, topic):
-        name = topic.removeprefix(f"{self.pipeline.prefix}.public.")
+        name = topic.removeprefix(self.pipeline.prefix + ".").removeprefix("public.")
         return name if name in self.checker.tables else None
 
     def check(self, acknowledged):

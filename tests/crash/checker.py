@@ -4,6 +4,7 @@ The law, per table: leaving out repetitions, the events of each partition are a 
 they are the whole list; a key has one partition. Without `allow_duplicates` there may be no repetition. The list begins behind
 the snapshot, whose records must be the state of the table at that point.
 """
+import base64
 import collections
 import dataclasses
 import json
@@ -51,6 +52,8 @@ class Table:
     def apply(self, event):
         """Keeps the rows as the event leaves them; for the snapshot."""
         _, op, key, client, seq = event
+        if op == "m":
+            return
         if self.keyless:
             self.rows[client, key if op == "u" else seq] -= op != "c"
             self.rows[client, seq] += op != "d"
@@ -84,6 +87,9 @@ def payload_of(value):
 def event_of(payload):
     """The tuple of truth.py, and the LSN."""
     source, op = payload["source"], payload["op"]
+    if op == "m":
+        client, seq = map(int, base64.b64decode(payload["message"]["content"]).split())
+        return (source["txId"], "m", None, client, seq)
     row = payload["after"] or payload["before"]
     key = row.get("id")
     if op == "d" and key is not None:
@@ -135,7 +141,7 @@ class Checker:
 
     def check_kafka(self, messages, table_of):
         """`messages`: {(topic, partition): [messages in order]} that have come since the last check. Returns
-        {(topic, partition, offset): (op, client, seq)} of all that are events, for check_raw()."""
+        {(topic, partition, offset): (op, client, seq)} of all that are events of rows, for check_raw()."""
         events, snapshots = {}, {}
         for (topic, partition), list_ in messages.items():
             name = table_of(topic)
@@ -153,7 +159,8 @@ class Checker:
                 if payload["op"] == "d":
                     owed = message.key()
                 event = event_of(payload)
-                events[topic, partition, message.offset()] = (event[1], event[3], event[4])
+                if event[1] != "m":  # No sink reads those.
+                    events[topic, partition, message.offset()] = (event[1], event[3], event[4])
                 if event[1] == "r":
                     if payload["source"]["lsn"] == self.incarnation:
                         snapshots.setdefault(name, collections.Counter())[event[2:]] += 1

@@ -2,16 +2,21 @@
 
 Each event of a row becomes the same tuple as the checker makes of a Kafka record:
     (xid, op, key, client, seq)     op: c u d; key: the column id; without a key None, or the old seq of an update
+A message (pg_logical_emit_message) has the op m and no key; one that stands in no transaction has no xid, and is one of its own.
 A change of the key is a delete and a create, as Debezium writes it. Where the old row is not known but for its key, client and
 seq are None. test_decoding writes the columns in the order of the table: our tables begin with id, client, seq.
 """
 import dataclasses
 import re
 
+from workload import MESSAGES
+
 LINE = re.compile(r"table public\.(\w+): (INSERT|UPDATE|DELETE): (.*)", re.DOTALL)
 KEY = re.compile(r"id\[\w+\]:(-?\d+)")
 ROW = re.compile(r"(?:id\[\w+\]:(-?\d+) )?client\[\w+\]:(\d+) seq\[\w+\]:(\d+)")
 KEYED_ROW = re.compile(r"id\[\w+\]:(-?\d+) client\[\w+\]:(\d+) seq\[\w+\]:(\d+)")
+
+MESSAGE = re.compile(r"message: transactional: ([01]) prefix: note, sz: \d+ content:(\d+) (\d+)")
 
 
 def lsn_number(text):
@@ -21,7 +26,7 @@ def lsn_number(text):
 
 @dataclasses.dataclass
 class Transaction:
-    xid: int
+    xid: int | None
     end_lsn: int = 0
     events: list = dataclasses.field(default_factory=list)  # (table, event)
 
@@ -46,6 +51,10 @@ def events_of(xid, table, kind, text):
     return [(table, (xid, "d", int(KEY.match(old).group(1)), None, None)), (table, (xid, "c", *row(new)))]
 
 
+def message(xid, match):
+    return (MESSAGES, (xid, "m", None, int(match.group(2)), int(match.group(3))))
+
+
 class Truth:
     """Reads the slot forward. A server that crashed may give a transaction again: its end tells."""
 
@@ -59,19 +68,27 @@ class Truth:
     def drop(self):
         self.database.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", [self.slot])
 
+    def add(self, found, transaction):
+        if transaction.events and transaction.end_lsn > self.last_end:
+            self.last_end = transaction.end_lsn
+            found.append(transaction)
+
     def read(self):
         """The transactions since the last call, in the order of their commits."""
         found = []
         while lines := self.database.query("SELECT lsn::text, xid::text::bigint, data FROM pg_logical_slot_get_changes"
-                                           "(%s, NULL, 20000, 'skip-empty-xacts', '1')", [self.slot]):
+                                           "(%s, NULL, 20000)", [self.slot]):
             for lsn, xid, data in lines:
                 if data.startswith("BEGIN"):
                     transaction = Transaction(xid)
                 elif data.startswith("COMMIT"):
                     transaction.end_lsn = lsn_number(lsn)
-                    if transaction.end_lsn > self.last_end:
-                        self.last_end = transaction.end_lsn
-                        found.append(transaction)
+                    self.add(found, transaction)
+                elif match := MESSAGE.match(data):
+                    if match.group(1) == "0":
+                        self.add(found, Transaction(None, lsn_number(lsn), [message(None, match)]))
+                    else:
+                        transaction.events.append(message(xid, match))
                 elif match := LINE.match(data):
                     transaction.events.extend(events_of(xid, *match.groups()))
         return found

@@ -12,6 +12,7 @@ import psycopg2
 ACCOUNTS, LISTS, THINGS = 40, 30, 60
 BALANCE = 1000
 TABLES = ("accounts", "lists", "entries", "things", "keyless", "wide")
+MESSAGES = "message"  # The topic of pg_logical_emit_message, as Debezium names it.
 
 SCHEMA = """
 CREATE TABLE accounts (id int PRIMARY KEY, client int, seq bigint, balance bigint NOT NULL);
@@ -157,8 +158,15 @@ def add_column(cursor, client):
                        [client.number, client.take(), client.random.randrange(1, 21)])
 
 
+def note(cursor, client):
+    """Messages in the transaction and beside it: these come at once, also where it is rolled back."""
+    for _ in range(client.random.randrange(1, 3)):
+        cursor.execute("SELECT pg_logical_emit_message(%s, 'note', %s)",
+                       [client.random.random() < 0.4, f"{client.number} {client.take()}"])
+
+
 STEPS = {transfer: 20, append: 20, insert: 20, large: 0.15, copy: 3, change_key: 4, insert_again: 4, touch: 8, grow: 4, remove: 6,
-         keyless: 8, savepoints: 4, widen: 3, add_column: 0.1}
+         keyless: 8, savepoints: 4, widen: 3, add_column: 0.1, note: 8}
 
 
 class Work:
