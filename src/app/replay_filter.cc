@@ -173,9 +173,9 @@ absl::StatusOr<ReplayFilter::Altered> ReplayFilter::FindAltered(const std::strin
     ASSIGN_OR_RETURN(const kafka::TailRecord* const stored, Front(name, partition, tail));
     if (stored == nullptr || !stored->value) continue;
     if (stored->value->rfind(lsn) == std::string::npos) continue;  // Parsing costs far more.
-    if (!ours) ours = IdentityOf(json_, *record.value);
+    if (!ours) ours = IdentityOf(json_, *record.value, record.key);
     if (!ours) return Altered();
-    const auto theirs = IdentityOf(json_, *stored->value);
+    const auto theirs = IdentityOf(json_, *stored->value, stored->key);
     if (!theirs) continue;
     if (IsSameEvent(*ours, *theirs)) {
       found.place =

@@ -63,6 +63,44 @@ TEST(EventIdentity, RowsOfOneCopyAreNotOneChange) {
   EXPECT_TRUE(IsSameChange(row(R"({"a":1,"b":"x"})"), row(R"({"a":1})")));
 }
 
+// A serial key has the default 0.
+TEST(EventIdentity, RowsOfOneCopyDifferInAColumnThatHasADefault) {
+  constexpr std::string_view kSerial =
+      R"({"fields":[{"field":"after","fields":[{"field":"a","optional":false,"default":0},{"field":"b"}]}]})";
+  const auto row = [&](int a) {
+    return *Identity(Envelope(Cat(R"({"a":)", a, R"(,"b":"x"})"), kSerial));
+  };
+  for (const int a : {0, 1}) {
+    EXPECT_FALSE(IsSameEvent(row(a), row(2)));
+    EXPECT_FALSE(IsSameChange(row(a), row(2)));
+  }
+  EXPECT_TRUE(IsSameEvent(row(1), row(1)));
+}
+
+TEST(EventIdentity, RowsOfOneCopyDifferInANullWhereItIsKnownHowThatIsWritten) {
+  const auto row = [&](std::string_view b) {
+    return *Identity(Envelope(Cat(R"({"a":1,"b":)", b, "}"), kWithout));
+  };
+  EXPECT_FALSE(IsSameEvent(row("null"), row("2")));
+  EXPECT_FALSE(IsSameChange(row("null"), row("2")));
+}
+
+// Their key is not among the columns.
+TEST(EventIdentity, RowsOfOneCopyMayDifferInTheirKeysOnly) {
+  JsonReader reader;
+  const auto row = [&](std::string_view key) {
+    return *IdentityOf(reader, Envelope(R"({"b":"x"})"), key);
+  };
+  const auto one = row(R"({"a":1})");
+  EXPECT_FALSE(IsSameEvent(one, row(R"({"a":2})")));
+  EXPECT_FALSE(IsSameChange(one, row(R"({"a":2})")));
+  EXPECT_FALSE(IsSameEvent(one, row(R"({"schema":{"type":"struct"},"payload":{"a":2}})")));
+  for (const std::string_view same :
+       {R"({"a":1})", R"({"schema":{"type":"struct"},"payload":{"a":1}})", R"({"c":2})", "x", ""}) {
+    EXPECT_TRUE(IsSameEvent(one, row(same))) << same;
+  }
+}
+
 TEST(EventIdentity, OfAMessageIsItsContent) {
   const auto message = [](std::string_view content, int time) {
     return *Identity(Cat(R"({"op":"m","source":{"lsn":5,"ts_ms":)", time,

@@ -1,4 +1,7 @@
 """delivery = "exactly-once": through kill -9 each event stands in Kafka once and in order, as an independent reader has it."""
+import collections
+import io
+import json
 import os
 import random
 import re
@@ -154,6 +157,33 @@ def test_killed_inside_a_large_transaction(stream):
     wait_caught_up(stream, 180)
     assert check_once_and_in_order(stream, stream.truth, after) == 400000
     assert "records that the last run had written were recognised" in stream.log()
+    assert stream.stop()[0] == 0
+
+
+SAME_ROWS = {  # But for a column that has a default, or is left out, or is null. A row begins with its key.
+    "serial": ("id serial PRIMARY KEY, note text", {}, lambda n: (n, "same")),
+    "excluded": ("id int PRIMARY KEY, note text", {"column.exclude.list": "public.same.id"}, lambda n: (n, "same")),
+    "nulls": ("a int, b int", {"message.key.columns": "public.same:a,b"}, lambda n: (n // 2, n if n % 2 else None))}
+
+
+@pytest.mark.parametrize("acknowledged", [700, 1700, 2700])
+@pytest.mark.parametrize("kind", SAME_ROWS)
+def test_killed_in_a_copy(stream, kind, acknowledged):
+    """Rows of one page share an LSN."""
+    columns, options, row = SAME_ROWS[kind]
+    rows = [row(n) for n in range(4000)]
+    stream.source_options |= options
+    stream.source.query(f"CREATE TABLE same ({columns}); ALTER TABLE same REPLICA IDENTITY FULL")
+    after = start_stream(stream, f"after-acknowledgement:{acknowledged}")
+    with stream.source.connect() as connection, connection.cursor() as cursor:
+        cursor.copy_from(io.StringIO("".join("\t".join("\\N" if v is None else str(v) for v in r) + "\n" for r in rows)), "same")
+        connection.commit()
+    stream.wait_killed()
+    stream.start("produce")
+    wait_caught_up(stream)
+    keys = [tuple(json.loads(m.key())["payload"].values()) for messages in read_topics(topics(stream.topic("same"))).values() for m in messages]
+    assert collections.Counter(keys) == collections.Counter(row[:len(keys[0])] for row in rows)
+    check_once_and_in_order(stream, stream.truth, after)
     assert stream.stop()[0] == 0
 
 
