@@ -63,7 +63,7 @@ class StreamRun {
   absl::StatusOr<wal::Frame> Await(Lsn confirmed);
   static std::optional<Beginning> BeginningOf(const wal::XLogData& frame);
   absl::Status SettleDoubt(Lsn from);
-  absl::Status PassKnown(KnownHistory::Bounds bounds);
+  absl::Status PassKnown(KnownHistory::Bounds bounds, Lsn begin);
   bool HoldsBack() const;
   absl::Status ReadWhatIsThere();
   absl::Status Handle(const wal::XLogData& frame);
@@ -124,12 +124,19 @@ absl::Status StreamRun::Start(Lsn from, const std::optional<KnownHistory::Bounds
     RETURN_IF_ERROR(session_.loop().Wait({}, Clock::now() + kSlotRetryEvery));
     RETURN_IF_ERROR(session_.Tend());
   }
+  // Whoever had the slot before us may have confirmed more since it was asked for. The server begins
+  // there then, and says nothing.
+  ASSIGN_OR_RETURN(const Lsn begin, session_.ConfirmedFlush());
+  if (begin > from) {
+    return absl::UnavailableError(Cat("slot ", source.slot, " was confirmed up to ", begin,
+                                      " by somebody else while we waited for it"));
+  }
   if (session_.in_doubt()) RETURN_IF_ERROR(SettleDoubt(from));
   // Meanwhile the server reads from restart_lsn on, which is long before what it sends first.
   RETURN_IF_ERROR(session_.link().Claim());
   RETURN_IF_ERROR(session_.link().ReadAhead());
   RETURN_IF_ERROR(session_.LetOthersBegin());
-  if (known) RETURN_IF_ERROR(PassKnown(*known));
+  if (known) RETURN_IF_ERROR(PassKnown(*known, begin));
   const Lsn last_commit = session_.link().last_commit();
   if (last_commit != kNoLsn) context_.last_commit = last_commit;
   session_.offsets().Resume(context_.last_commit);
@@ -187,10 +194,9 @@ absl::Status StreamRun::SettleDoubt(Lsn from) {
   }
 }
 
-// Reads up to the position, from the slot on.
-absl::Status StreamRun::PassKnown(KnownHistory::Bounds bounds) {
-  // Whoever had the slot before us may have confirmed more since it was asked for.
-  ASSIGN_OR_RETURN(bounds.begin, session_.ConfirmedFlush());
+// Reads up to the position, from the slot on, which is at `begin` now.
+absl::Status StreamRun::PassKnown(KnownHistory::Bounds bounds, Lsn begin) {
+  bounds.begin = begin;
   KnownHistory history(bounds);
   for (;;) {
     ASSIGN_OR_RETURN(const wal::Frame frame, Await(bounds.begin));

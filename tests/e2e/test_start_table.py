@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 
+import psycopg2.extras
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewPartitions, NewTopic
@@ -281,6 +282,23 @@ def test_slot_ahead(stream):
     stream.source.query("SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())", [stream.slot])
     refuses(stream, 22, between(stream, position(stream)["end_lsn"], confirmed(stream)), SNAPSHOT)
     snapshot_brings(stream, {0, 1})
+
+
+def test_slot_is_taken_ahead_while_it_is_waited_for(stream):
+    """By whoever has it: the server would begin there, and say nothing."""
+    run_once(stream)
+    other = psycopg2.connect(stream.source.dsn, connection_factory=psycopg2.extras.LogicalReplicationConnection).cursor()
+    other.start_replication(slot_name=stream.slot, options={"proto_version": "1", "publication_names": stream.prefix})
+    stream.start("produce")
+    wait_until("waiting", lambda: "waiting for the slot: " in stream.log())
+    insert(stream, 1)
+    end = stream.source.value("SELECT (pg_current_wal_lsn() - '0/0')::bigint")
+    other.send_feedback(write_lsn=end, flush_lsn=end, force=True)
+    wait_until("the slot ahead", lambda: stream.source.query(
+        "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn - '0/0' >= %s", [stream.slot, end]))
+    other.connection.close()
+    assert ends(stream) == 22
+    assert "were confirmed by somebody else" in last_line(stream)
 
 
 def test_slot_ahead_of_debeziums_offset(stream):
