@@ -67,7 +67,8 @@ void ReadSchema(JsonValue schema, EventIdentity& event) {
 
 constexpr std::string_view kNull = "null";
 
-// Values of one column in two renderings. Where both say the same of NULL they are the column's own.
+// Values of one column in two renderings. Where both say the same of NULL they are the column's
+// own.
 bool IsSameValue(const std::string& column, const std::string& a, const std::string& b,
                  const EventIdentity& left, const EventIdentity& right) {
   if (a == b) return true;

@@ -3,14 +3,14 @@
 //
 // The catalog shows now: after a key or a default was altered, the same change makes a record with
 // another schema block, key or partition. Its identity stays: LSN and transaction, operation and
-// row. Rows of one COPY share even those but for one value, which may be a serial key's: values that
-// differ are taken for one only where a column's default has changed, as a NULL is written as the
-// default, or whether it may be null, as a NULL is written as some other value where it may not.
-// Other keys of the same columns are of other rows, whose values may all be the same without them
-// (column.exclude.list). A logical message outside of transactions repeats the time of whatever came
-// before it, which a restart does not know: it has its identity as well. Only the default envelope
-// has one; the output of a transform may have none. Pure; any thread. Source: FORMAT.md §2–§4;
-// DESIGN.md §2.
+// row. Rows of one COPY share even those but for one value, which may be a serial key's: values
+// that differ are taken for one only where a column's default has changed, as a NULL is written as
+// the default, or whether it may be null, as a NULL is written as some other value where it may
+// not. Other keys of the same columns are of other rows, whose values may all be the same without
+// them (column.exclude.list). A logical message outside of transactions repeats the time of
+// whatever came before it, which a restart does not know: it has its identity as well. Only the
+// default envelope has one; the output of a transform may have none. Pure; any thread. Source:
+// FORMAT.md §2–§4; DESIGN.md §2.
 #pragma once
 
 #include <map>

@@ -77,7 +77,7 @@ constexpr Option kReplication[] = {
     {S, "slot.failover", kBool, "false", 'B', kHonoured, "",
      "a slot that we create is synchronised to standbys (PostgreSQL 17, not on a standby)"},
     {S, "slot.stream.params", kText, "", 'C', kHonoured, "",
-     "k=v;k=v: options for START_REPLICATION"},
+     "k=v;k=v: options for START_REPLICATION", "", true},
     {S, "slot.max.retries", kNumber, "6", 'C', kNothing, "0..",
      "a busy slot is tried again for ever"},
     {S, "slot.retry.delay.ms", kMillis, "10000", 'C', kNothing, "0..",

@@ -390,6 +390,8 @@ TEST(StreamOptionsHash, FollowsWhatShapesTheStreamOnly) {
       plain);
   EXPECT_NE(StreamOptionsHash(With({{"decimal.handling.mode", "string"}})), plain);
   EXPECT_NE(StreamOptionsHash(With({{"column.mask.with.3.chars", "a"}})), plain);
+  EXPECT_NE(StreamOptionsHash(With({{"slot.stream.params", "origin=none"}})), plain)
+      << "transactions of elsewhere are not sent then";
   Config other = With({});
   other.pipeline.compat = "3.6.1.Final";
   EXPECT_NE(StreamOptionsHash(other), plain);

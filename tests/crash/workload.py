@@ -17,7 +17,7 @@ MESSAGES = "message"  # The topic of pg_logical_emit_message, as Debezium names 
 SCHEMA = """
 CREATE TABLE accounts (id int PRIMARY KEY, client int, seq bigint, balance bigint NOT NULL);
 CREATE TABLE lists (id int PRIMARY KEY, client int, seq bigint, items text NOT NULL);
-CREATE TABLE entries (id bigint PRIMARY KEY, client int, seq bigint, payload text);
+CREATE TABLE entries (id bigserial PRIMARY KEY, client int DEFAULT 0, seq bigint DEFAULT 0, payload text DEFAULT 'none');
 CREATE INDEX ON entries (client, id);
 CREATE TABLE things (id bigint PRIMARY KEY, client int, seq bigint, note text, big text);
 ALTER TABLE things ALTER big SET STORAGE EXTERNAL;
