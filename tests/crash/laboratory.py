@@ -29,7 +29,7 @@ def arguments():
     parser.add_argument("--mutation", default="", help="run with this bug built in; the laboratory must find it")
     parser.add_argument("--faults-a-round", type=int, default=3)
     parser.add_argument("--writers", type=int, default=4)
-    parser.add_argument("--partitions", type=int, default=1)
+    parser.add_argument("--partitions", type=int, default=3, help="of each topic")
     parser.add_argument("--summary", type=pathlib.Path, default=None, help="where the machine-readable summary goes")
     parser.add_argument("--keep", type=pathlib.Path, default=pathlib.Path("crash-logs"), help="where the logs of a failed run go")
     return parser.parse_args()
