@@ -11,6 +11,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "envelope/topic_names.h"
+#include "kafka/tail_record.h"
 #include "pg/catalog.h"
 #include "wal/publication.h"
 #include "wal/slot.h"
@@ -36,6 +37,27 @@ constexpr auto kCatalogLimit =
 
 // The key of the lock that is held until the slot is.
 constexpr std::string_view kLock = "(hashtext('walrelay capture'), hashtext($1))";
+
+// Which records are heartbeats: those that equal one behind the transforms. Has an encoder of its
+// own, as it is asked while a record lies in the stream's.
+ReplayFilter::IsClocked HeartbeatsOf(const std::shared_ptr<const envelope::Options>& options) {
+  const auto encoder = std::make_shared<envelope::Encoder>(options);
+  std::string where;  // Nowhere: a transform drops them.
+  const absl::Status found = encoder->Heartbeat(WallNow(), [&](const Record& record) {
+    where = record.topic;
+    return absl::OkStatus();
+  });
+  if (!found.ok()) log::Warn("heartbeats: ", Message(found));
+  return [encoder, where](std::string_view topic, const kafka::TailRecord& stored) {
+    if (topic != where) return false;
+    bool is_heartbeat = false;
+    const absl::Status status = encoder->Heartbeat(WallNow(), [&](const Record& record) {
+      is_heartbeat = kafka::IsSameRecord(record, stored);
+      return absl::OkStatus();
+    });
+    return status.ok() && is_heartbeat;
+  };
+}
 
 // What the board says of a session that streams.
 void ShowState(const KafkaLink& link, SteadyTime now, admin::StatusBoard& board) {
@@ -78,6 +100,7 @@ absl::Status CaptureSession::Connect() {
            .transaction_limits = settings.transaction_limits,
            .accept_mismatch = settings.accept_topic_mismatch,
            .clock_topic = envelope::HeartbeatTopic(*settings.envelope),
+           .is_clocked = HeartbeatsOf(settings.envelope),
            .on_topic = [&board = shared_.board](std::string_view topic) { board.AddTopic(topic); }},
           shared_.memory, shared_.counters));
   tables_ = std::make_unique<TableRegistry>(*catalog_, settings.source, settings.envelope,
@@ -440,6 +463,7 @@ absl::Status CaptureSession::Heartbeat(SteadyTime now) {
   heartbeat_at_ = now + interval;
   bool sent = false;  // No transform has dropped it.
   RETURN_IF_ERROR(encoder_->Heartbeat(WallNow(), [&](const Record& record) {
+    if (!link_->TakesClocked(record)) return absl::OkStatus();
     sent = true;
     return Deliver(record);
   }));

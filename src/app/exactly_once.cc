@@ -25,7 +25,8 @@ constexpr std::string_view kRepairLost =
 
 }  // namespace
 
-ExactlyOnce::ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partitions, bool accept)
+ExactlyOnce::ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partitions, bool accept,
+                         ReplayFilter::IsClocked is_clocked)
     : door_(door),
       partitions_(partitions),
       accept_(accept),
@@ -33,7 +34,7 @@ ExactlyOnce::ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partition
           [this](const TopicPartition& partition, kafka::Tail& tail) {
             return Fetch({{partition, &tail}});
           },
-          accept) {}
+          accept, std::move(is_clocked)) {}
 
 absl::Status ExactlyOnce::ReadAhead() {
   return filter_.done() ? absl::OkStatus() : Fetch(filter_.OpenTails());

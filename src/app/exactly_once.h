@@ -41,7 +41,8 @@ class TopicDoor {
 class ExactlyOnce {
  public:
   // Both outlive it.
-  ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partitions, bool accept);
+  ExactlyOnce(TopicDoor& door, const kafka::PartitionTable& partitions, bool accept,
+              ReplayFilter::IsClocked is_clocked = {});
 
   // At start: a partition holds next ≤ offset < end behind the position; both are its end where it
   // was looked at for the first time.

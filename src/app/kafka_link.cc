@@ -119,7 +119,8 @@ void KafkaLink::Begin(PositionRecord base, Earlier earlier, Lsn server_flush) {
   }
   if (options_.exactly_once) {
     unexpected_before_ = counters_.unexpected_records;
-    once_ = std::make_unique<ExactlyOnce>(door_, partitions_, options_.accept_mismatch);
+    once_ = std::make_unique<ExactlyOnce>(door_, partitions_, options_.accept_mismatch,
+                                          options_.is_clocked);
     if (earlier == Earlier::kOurs) {
       replay_until_ = server_flush;
       for (const TailFacts& tail : tails_) TakeTail(tail);

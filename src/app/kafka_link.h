@@ -62,6 +62,8 @@ struct KafkaLinkOptions {
   bool accept_mismatch = false;  // Topics that do not hold what we have written are taken as found.
   // Its records come by the clock and not by the stream: they are never compared. Empty: none.
   std::string clock_topic{};
+  // Whether such a record stands in another topic, where a transform has led it.
+  ReplayFilter::IsClocked is_clocked{};
   // Told of each topic that it has written to, or is about to.
   std::function<void(std::string_view)> on_topic{};
 };
@@ -143,6 +145,10 @@ class KafkaLink {
   // The stream has given everything that committed before this LSN. Fails when a tail holds more
   // than that.
   absl::Status Passed(Lsn end);
+  // Whether a record that comes by the clock may be sent: behind a tail, not among its records.
+  bool TakesClocked(const Record& record) const {
+    return replay_until_ == kNoLsn || record.topic == options_.clock_topic;
+  }
   // Records of ours that belong to no transaction (heartbeats) have been sent outside of one.
   void CommittedAgain() {
     watermark_->Committed(watermark_->committed());

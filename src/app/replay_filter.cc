@@ -66,9 +66,13 @@ std::vector<std::string> ReplayFilter::topics() const {
 absl::StatusOr<const kafka::TailRecord*> ReplayFilter::Front(const std::string& topic,
                                                              int32_t partition,
                                                              kafka::Tail& tail) {
-  if (tail.needs_fetch())
-    RETURN_IF_ERROR(fetch_({.topic = topic, .partition = partition}, tail));
-  return tail.front();
+  for (;;) {
+    if (tail.needs_fetch())
+      RETURN_IF_ERROR(fetch_({.topic = topic, .partition = partition}, tail));
+    const kafka::TailRecord* const front = tail.front();
+    if (front == nullptr || !is_clocked_ || !is_clocked_(topic, *front)) return front;
+    (void)tail.Pop();
+  }
 }
 
 ReplayFilter::Place ReplayFilter::UseUp(Topic& topic, int32_t partition) {

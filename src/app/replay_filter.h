@@ -9,6 +9,8 @@
 //     there, or the stream has changed.
 //   - Unless it is the same event, rendered otherwise because its table was altered since: then it
 //     may stand at the front of any partition of its topic (event_identity.h).
+//   - Records that come by the clock (heartbeats), where a transform has led them among the stream's,
+//   are passed over: none comes again.
 //   - Offsets without a record are passed over when the next one is as expected. Where it is not,
 //   compaction may have removed what should stand there, and the stream stops as well.
 //   - A tail that is not used up when the stream has passed the end of the run that wrote it stops
@@ -23,6 +25,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/event_identity.h"
@@ -37,6 +40,8 @@ class ReplayFilter {
  public:
   // Fetches at least the first of what a tail has not fetched.
   using FetchTail = std::function<absl::Status(const TopicPartition&, kafka::Tail&)>;
+  // Whether a record of this topic has come by the clock.
+  using IsClocked = std::function<bool(std::string_view topic, const kafka::TailRecord&)>;
   struct Place {
     int32_t partition = 0;
     int64_t offset = 0;
@@ -48,7 +53,8 @@ class ReplayFilter {
     uint64_t unexpected = 0;  // Records of tails that were passed over (accept).
   };
 
-  ReplayFilter(FetchTail fetch, bool accept) : fetch_(std::move(fetch)), accept_(accept) {}
+  ReplayFilter(FetchTail fetch, bool accept, IsClocked is_clocked = {})
+      : fetch_(std::move(fetch)), accept_(accept), is_clocked_(std::move(is_clocked)) {}
 
   // A partition holds next ≤ offset < end behind the position. Or it has grown, to `end`.
   void Add(const TopicPartition& partition, int64_t next, int64_t end);
@@ -104,6 +110,7 @@ class ReplayFilter {
 
   FetchTail fetch_;
   bool accept_;
+  IsClocked is_clocked_;
   std::map<std::string, Topic, std::less<>> topics_;
   size_t open_ = 0;  // Tails that are not used up.
   Counts counts_;

@@ -47,7 +47,9 @@ class ReplayFilterTest : public testing::Test {
   void Begin(bool accept = false) {
     filter_.emplace([this](const TopicPartition& partition,
                            kafka::Tail& tail) { return Fetch(partition, tail); },
-                    accept);
+                    accept, [](std::string_view topic, const kafka::TailRecord& record) {
+                      return topic == "t" && record.key == "beat";
+                    });
     for (const auto& [partition, log] : logs_)
       filter_->Add({.topic = "t", .partition = partition}, 0, log.back().offset + 1);
   }
@@ -103,6 +105,24 @@ const Event kD{.key = "d", .row = "D", .lsn = 30};
     EXPECT_EQ(*got, std::optional<ReplayFilter::Place>(place)); \
   } while (false)
 #define EXPECT_NEW(offer) EXPECT_PLACE(offer, std::nullopt)
+
+TEST_F(ReplayFilterTest, PassesOverWhatComesByTheClock) {
+  Hold(0, "beat", R"({"ts_ms":1})");
+  Hold(0, kA);
+  Hold(0, "beat", R"({"ts_ms":2})");
+  Hold(0, "beat", R"({"ts_ms":3})");
+  Hold(0, kB);
+  Hold(0, "beat", R"({"ts_ms":4})");
+  Hold(1, "beat", R"({"ts_ms":5})");
+  Begin();
+  EXPECT_PLACE(Offer(0, kA), At(0, 1));
+  EXPECT_PLACE(Offer(0, kB), At(0, 4));
+  EXPECT_NEW(Offer(0, kD));
+  EXPECT_TRUE(filter_->CheckUsedUp(Lsn{40}).ok());
+  EXPECT_TRUE(filter_->done());
+  EXPECT_EQ(filter_->counts().skipped, 2u);
+  EXPECT_EQ(filter_->counts().unexpected, 0u);
+}
 
 TEST_F(ReplayFilterTest, FindsThePrefixOfEachPartition) {
   Hold(0, kA);

@@ -11,7 +11,7 @@ import time
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
-from harness import KAFKA, Load, admin_client, end_offsets, envelope, read_topics, topics, wait_until
+from harness import KAFKA, Load, admin_client, delete_topics, end_offsets, envelope, read_topics, topics, wait_until
 from test_start_table import position
 from truth import Truth, check_once_and_in_order
 
@@ -257,6 +257,29 @@ def test_a_message_outside_of_transactions_comes_once(stream):
     wait_caught_up(stream)
     assert check_once_and_in_order(stream, stream.truth, after) == 3
     stream.kill()
+
+
+@pytest.mark.parametrize("regex, replacement", [("__debezium(.*)", "other$1"), (".*", "all_of_{name}")], ids=["apart", "among"])
+def test_routed_heartbeats(stream, regex, replacement):
+    """They come by the clock: a restart does not wait for those that it finds, and rows around them come once."""
+    stream.source_options |= {"heartbeat.interval.ms": 20, "transforms": "route",
+                              "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+                              "transforms.route.regex": regex, "transforms.route.replacement": replacement.format(name=stream.name)}
+    for number in range(4):
+        stream.start("produce", crash_at=f"after-acknowledgement:30")
+        if number == 0:  # Later it may have died before.
+            stream.wait_streaming()
+        for n in range(10 * number, 10 * number + 10):  # The other records are heartbeats.
+            stream.source.query("INSERT INTO events VALUES (1, %s, 'x')", [n])
+        stream.wait_killed()
+    stream.start("produce")
+    wait_caught_up(stream)
+    assert stream.stop()[0] == 0
+    messages = [m for place in read_topics(topics("")).items() if stream.name in place[0][0] for m in place[1]]
+    rows = [row["after"]["seq"] for row in map(envelope, messages) if "after" in row]
+    assert sorted(rows) == list(range(40))
+    assert any(set(beat) == {"ts_ms"} for beat in map(envelope, messages))
+    delete_topics({place for place in topics("") if stream.name in place})
 
 
 def test_recovery_time(stream):
