@@ -17,6 +17,7 @@ absl::Status Transaction::Begin() {
   const std::string begin = defers_constraints_ ? Cat("BEGIN; ", kDeferConstraints) : "BEGIN";
   RETURN_IF_ERROR(connection_.Query(begin).status());
   open_ = true;
+  ++number_;
   return first_();
 }
 

@@ -42,6 +42,7 @@ class Transaction {
   bool defers_constraints() const { return defers_constraints_; }
   absl::Status Begin();
   bool is_open() const { return open_; }
+  int64_t number() const { return number_; }  // How many there were, with the open one.
   absl::Status Commit();
   absl::Status Rollback();
   // Checks now what would be checked at the end.
@@ -56,6 +57,7 @@ class Transaction {
   std::function<absl::Status()> first_;
   bool defers_constraints_ = false;
   bool open_ = false;
+  int64_t number_ = 0;
 };
 
 inline constexpr char kDeferConstraints[] = "SET CONSTRAINTS ALL DEFERRED";
@@ -122,7 +124,8 @@ class Mirror {
     std::string full_name;         // Of the source: "public.orders".
     std::string what;              // For errors: "table public.orders".
     std::string staging;           // Its temporary table,
-    bool has_staging = false;      // once it was made for this shape.
+    bool has_staging = false;      // once it was made for this shape,
+    int64_t staged_in = 0;         // and the transaction that has put rows there: see Transaction.
     CopyChance* copy_chance = nullptr;    // Of its Taken.
     bool has_left_copy = false;           // Its last COPY was left at the server.
     int64_t truncated_us = 0;  // Source time of the batch's last truncate.

@@ -258,8 +258,9 @@ absl::Status Mirror::WriteStaged(Table& table, Groups groups, bool deletes, cons
   if (groups.empty() && !deletes) return absl::OkStatus();
   RETURN_IF_ERROR(PrepareStaging(table));
   // The commit empties it; what an earlier call of this transaction left must go too.
-  if (!deletes)
+  if (table.staged_in == transaction_.number())
     RETURN_IF_ERROR(connection_.Query(Cat("TRUNCATE pg_temp.", table.staging)).status());
+  table.staged_in = transaction_.number();
   const std::vector<uint16_t> columns = WritableColumns(table);
   ASSIGN_OR_RETURN(pg::CopyWriter copy,
                    connection_.CopyIn(CopyStagingSql(table.shape, table.staging, columns)));

@@ -58,6 +58,19 @@ TEST_P(Refused, GoToTheDeadLettersAndTheRestIsApplied) {
   EXPECT_EQ(again->repeated, offset);
 }
 
+// The halves of the batch are staged one after the other in one transaction.
+TEST_P(Refused, BringNoRowBackThatTheOtherHalfDeletes) {
+  for (int i = 1; i <= 2000; ++i) Insert(i, R"("one")");
+  MustApply(*sink);
+  Insert(3000, R"("much too long")");
+  for (int i = 1; i <= 1000; ++i) Event("u", "null", Row(Cat(i), R"("two")"), Cat(i));
+  Event("u", "null", Row("2000", R"("two")"), "2000");
+  for (int i = 1; i < 1000; ++i) Delete(i);
+  EXPECT_EQ(MustApply(*sink).dead_letters, 1);
+  EXPECT_EQ(target->All("SELECT v, count(*), min(id) FROM public.t GROUP BY v ORDER BY v"),
+            "one|999|1001\ntwo|2|1000");
+}
+
 TEST_P(Refused, HoldBackTheLaterChangesOfTheirRow) {
   Insert(1, R"("one")");
   Insert(2, R"("two")");

@@ -98,6 +98,27 @@ TEST_P(SoftDeletes, MarkAllRowsAtATruncateAlsoThoseOfTheSameBatch) {
   EXPECT_EQ(Marked(), "1|before|t|t\n2|before|t|t\n3|after|f|c\n4|after|f|c");
 }
 
+// What came before it is written first, in the same transaction.
+TEST_P(SoftDeletes, MarkRowsBehindATruncateOfAnotherTable) {
+  if (IsSkipped()) return;
+  auto sink = Open(Soft());
+  for (int i = 1; i <= 300; ++i) Insert(i, R"("one")");
+  table = "k";
+  Insert(1, R"("one")");
+  MustApply(*sink);
+  table = "t";
+  for (int i = 1; i <= 300; ++i) Event("u", "null", Row(Cat(i), R"("two")"), Cat(i));
+  table = "k";
+  Event("t", "null", "null", "-");
+  table = "t";
+  Event("u", "null", Row("300", R"("three")"), "300");
+  for (int i = 1; i < 300; ++i) Delete(i);
+  MustApply(*sink);
+  EXPECT_EQ(
+      target->All("SELECT v, __deleted, count(*) FROM public.t GROUP BY v, __deleted ORDER BY v"),
+      "three|f|1\ntwo|t|299");
+}
+
 TEST_P(SoftDeletes, LeaveTheRowOfAKeyThatChanged) {
   if (IsSkipped()) return;
   auto sink = Open(Soft());
