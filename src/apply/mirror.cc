@@ -84,8 +84,9 @@ absl::Status Mirror::AddRow(const Envelope& envelope, uint32_t record) {
   cells_.assign(table->shape.columns.size(), Cell());
   if (!is_delete || !has_key_object) {
     // Only an update can leave out what it did not change, and the `c` that a key change makes of
-    // one.
-    const bool may_be_unsent = envelope.op == 'u' || envelope.has_old_key;
+    // one. Without a key the old row is sent, and has it all: what looks like a placeholder is text.
+    const bool may_be_unsent =
+        (envelope.op == 'u' && table->batch.has_key()) || envelope.has_old_key;
     RETURN_IF_ERROR(ReadRow(*table, table->row, envelope.row(), envelope.row_fields,
                             may_be_unsent ? &placeholder_ : nullptr));
   }

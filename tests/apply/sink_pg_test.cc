@@ -399,6 +399,17 @@ TEST_F(SinkTest, KeepsTablesWithoutAKeyByWholeRows) {
   EXPECT_EQ(Mirror("v"), "a\nc");
 }
 
+// The old row is sent, and has all values: nothing stands for one that was not sent.
+TEST_F(SinkTest, TakesAPlaceholderForTextInATableWithoutAKey) {
+  auto sink = Open(Options());
+  const std::string before = Row("1", testing::kUnsentText);
+  Event("c", "null", before, "-");
+  MustApply(*sink);
+  Event("u", before, Row("2", testing::kUnsentText), "-");
+  MustApply(*sink);
+  EXPECT_EQ(Mirror("id, v"), "2|__debezium_unavailable_value");
+}
+
 TEST_F(SinkTest, CopiesManyRowsOfATableWithoutAKey) {
   auto sink = Open(Options());
   for (int i = 0; i < 1000; ++i) Event("c", "null", Row("1", R"("same")"), "-");
