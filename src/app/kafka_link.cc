@@ -84,7 +84,29 @@ absl::StatusOr<std::vector<TailFacts>> KafkaLink::ReadTails(
     tail.begin = begins.at(tail.partition);
     tail.end = ends.at(tail.partition);
   }
+  if (position.transactional) RETURN_IF_ERROR(FindVoidTails());
   return tails_;
+}
+
+// Markers and records of aborted transactions, which the last run has left. The position has to be
+// behind them before records of ours are: these would stand behind a hole.
+absl::Status KafkaLink::FindVoidTails() {
+  std::map<TopicPartition, kafka::OffsetRange> ranges;
+  for (const TailFacts& tail : tails_) {
+    const int64_t first = std::max(tail.next, tail.begin);
+    if (!tail.gone && tail.next != kafka::kNoOffset && first < tail.end)
+      ranges[tail.partition] = {.first = first, .end = tail.end};
+  }
+  if (ranges.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(kafka::LogReader* const reader, Reader());
+  for (TailFacts& tail : tails_) tail.is_void = ranges.contains(tail.partition);
+  return reader->Read(ranges, [this](const ConsumedRecord& record) {
+    for (TailFacts& tail : tails_) {
+      if (tail.partition.partition == record.partition && tail.partition.topic == record.topic)
+        tail.is_void = false;
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<DebeziumTails> KafkaLink::FindDebeziumTails(
@@ -139,7 +161,8 @@ void KafkaLink::TakeTail(const TailFacts& tail) {
   int64_t& next = base_.topics[tail.partition.topic].next[static_cast<size_t>(
       tail.partition.partition)];
   if (next == kafka::kNoOffset) return;
-  next = std::clamp(next, std::min(tail.begin, tail.end), tail.end);
+  next = tail.is_void ? tail.end
+                      : std::clamp(next, std::min(tail.begin, tail.end), tail.end);
   once_->Start(partitions_.Intern(tail.partition.topic, tail.partition.partition), next, tail.end);
 }
 

@@ -248,6 +248,7 @@ class KafkaLink {
   }
   absl::StatusOr<bool> PassOver(const Topic& topic, const Record& record, kafka::PartitionId id);
   void TakeTail(const TailFacts& tail);
+  absl::Status FindVoidTails();
   absl::Status CheckOffsets();
   absl::Status EnsurePositionsTopic();
   absl::Status ProduceInternal(const Record& record, int32_t partition, uint64_t ticket);

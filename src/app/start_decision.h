@@ -64,6 +64,7 @@ struct TailFacts {
   int64_t begin = 0;   // The oldest record that is there.
   int64_t end = 0;     // Where the next one goes.
   bool gone = false;   // There is no such topic, or no such partition.
+  bool is_void = false;  // Nothing stands from `next` on but what transactions have left.
 };
 
 struct StartFacts {

@@ -282,6 +282,27 @@ def test_routed_heartbeats(stream, regex, replacement):
     delete_topics({place for place in topics("") if stream.name in place})
 
 
+def test_killed_behind_an_aborted_transaction(stream):
+    """Its records take offsets, behind which stand the first that are written without transactions."""
+    stream.source_options["provide.transaction.metadata"] = True
+    stream.pipeline_options["delivery"] = "transactional"
+    start_stream(stream)
+    stream.source.query("INSERT INTO events VALUES (1, 0, 'x')")
+    wait_caught_up(stream)
+    assert stream.stop()[0] == 0
+    stream.source.query("INSERT INTO events SELECT 1, n, 'x' FROM generate_series(1, 5) n")
+    for delivery in ("transactional", "exactly-once"):
+        stream.pipeline_options["delivery"] = delivery
+        stream.start("produce", crash_at="after-acknowledgement:6")
+        stream.wait_killed()
+    stream.start("produce")
+    wait_caught_up(stream)
+    assert stream.stop()[0] == 0
+    assert sorted(envelope(m)["after"]["seq"] for m in stream.records("events")) == list(range(6))
+    metadata = [envelope(m) for messages in read_topics(topics(stream.prefix + ".transaction")).values() for m in messages]
+    assert collections.Counter(event["status"] for event in metadata) == {"BEGIN": 2, "END": 2}
+
+
 def test_recovery_time(stream):
     """From the start of the process to the first new record in Kafka, beyond the server's release of the slot."""
     times = []
