@@ -9,6 +9,8 @@
 namespace walrelay::apply {
 namespace {
 
+constexpr std::string_view kEquals = "OPERATOR(pg_catalog.=)";
+
 // Our own fixed names: they need no quotes of their own, but get them like all others.
 std::string Quoted(std::string_view name) {
   absl::StatusOr<std::string> quoted = pg::QuoteIdentifier(name);
@@ -126,8 +128,7 @@ std::string NotDeleted(const MirrorTable& table, std::string_view alias) {
 
 // t.key = value, where a key that may be NULL is found too.
 std::string KeyEquals(const MirrorColumn& column, const std::string& value) {
-  const std::string operator_ =
-      column.equality.empty() ? "OPERATOR(pg_catalog.=)" : column.equality;
+  const std::string operator_ = column.equality.empty() ? std::string(kEquals) : column.equality;
   const std::string name = Cat("t.", column.quoted);
   if (column.not_null) return Cat(name, " ", operator_, " ", value);
   return Cat("(", name, " ", operator_, " ", value, " OR (", name, " IS NULL AND ", value,
@@ -162,8 +163,9 @@ std::string WholeRowCondition(const MirrorTable& table, std::span<const uint16_t
   std::string condition;
   for (size_t i = 0; i < columns.size(); ++i) {
     const MirrorColumn& column = table.columns[columns[i]];
-    // Types without equality (json, xml, point) are compared by their text.
-    const std::string cast = column.equality.empty() ? "::text" : "";
+    // By their text: types without equality (json, xml, point), and those of extensions, whose
+    // operators are not on the search path, and may take rows for equal that differ (citext).
+    const std::string cast = column.equality == kEquals ? "" : "::text";
     condition += Cat(i == 0 ? "" : " AND ", "r.", column.quoted, cast, " IS NOT DISTINCT FROM $",
                      i + 1, "::", column.type.sql, cast);
   }

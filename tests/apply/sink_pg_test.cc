@@ -455,6 +455,27 @@ TEST_F(SinkTest, FindsRowsOfKeysWhoseOperatorsAreOutsideOfTheSearchPath) {
   EXPECT_EQ(Mirror("id"), "");
 }
 
+TEST_F(SinkTest, FindsWholeRowsOfTypesWhoseOperatorsAreOutsideOfTheSearchPath) {
+  target->All(
+      "CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE TABLE public.t (id citext, v "
+      "hstore)");
+  auto sink = Open(Options());
+  fields =
+      R"({"type":"string","optional":true,"field":"id"},{"type":"string","name":"io.debezium.data.Json","optional":true,"field":"v"})";
+  const std::string upper = R"({"id":"KEY","v":"{\"b\":\"1\",\"a\":null}"})";
+  const std::string lower = R"({"id":"key","v":"{\"b\":\"1\",\"a\":null}"})";
+  Keyed("c", "null", upper, std::nullopt);
+  Keyed("c", "null", lower, std::nullopt);
+  Keyed("c", "null", R"({"id":null,"v":null})", std::nullopt);
+  MustApply(*sink);
+  Keyed("d", lower, "null", std::nullopt);
+  MustApply(*sink);
+  Keyed("u", R"({"id":null,"v":null})", R"({"id":null,"v":"{}"})", std::nullopt);
+  MustApply(*sink);
+  EXPECT_EQ(target->All("SELECT id, v->'b', v IS NULL FROM public.t ORDER BY 1"),
+            "KEY|1|f\nNULL|NULL|f");
+}
+
 TEST_F(SinkTest, ReadsRecordsWithoutSchemasByTheSourcesTypes) {
   SinkOptions options = Options();
   options.source_table = [](const std::string&,
