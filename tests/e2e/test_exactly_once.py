@@ -266,20 +266,22 @@ def test_routed_heartbeats(stream, regex, replacement):
                               "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
                               "transforms.route.regex": regex, "transforms.route.replacement": replacement.format(name=stream.name)}
     for number in range(4):
-        stream.start("produce", crash_at=f"after-acknowledgement:30")
+        stream.start("produce", crash_at="after-acknowledgement:30")
         if number == 0:  # Later it may have died before.
             stream.wait_streaming()
         for n in range(10 * number, 10 * number + 10):  # The other records are heartbeats.
             stream.source.query("INSERT INTO events VALUES (1, %s, 'x')", [n])
         stream.wait_killed()
     stream.start("produce")
+    stream.wait_streaming()  # The slot may have been confirmed as far as that before.
     wait_caught_up(stream)
     assert stream.stop()[0] == 0
-    messages = [m for place in read_topics(topics("")).items() if stream.name in place[0][0] for m in place[1]]
+    names = {name: partitions for name, partitions in topics("").items() if stream.name in name}
+    messages = [m for found in read_topics(names).values() for m in found]
     rows = [row["after"]["seq"] for row in map(envelope, messages) if "after" in row]
     assert sorted(rows) == list(range(40))
     assert any(set(beat) == {"ts_ms"} for beat in map(envelope, messages))
-    delete_topics({place for place in topics("") if stream.name in place})
+    delete_topics(names)
 
 
 def test_killed_behind_an_aborted_transaction(stream):
