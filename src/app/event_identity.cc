@@ -116,10 +116,14 @@ bool AreOtherRows(const EventIdentity& left, const EventIdentity& right) {
   });
 }
 
+JsonValue WithoutSchema(const JsonValue& document) {
+  return document["schema"].is_object() ? document["payload"] : document;
+}
+
 std::map<std::string, std::string> KeyOf(JsonReader& reader, std::string_view key) {
   const auto document = reader.Parse(key);
   if (!document.ok()) return {};
-  const JsonValue row = (*document)["schema"].is_object() ? (*document)["payload"] : *document;
+  const JsonValue row = WithoutSchema(*document);
   return row.is_object() ? RowOf(row) : std::map<std::string, std::string>();
 }
 
@@ -169,7 +173,7 @@ std::optional<std::string> KeyColumnNames(JsonReader& reader, std::optional<std:
   if (!key) return columns;
   const auto document = reader.Parse(*key);
   if (!document.ok()) return std::nullopt;
-  const JsonValue row = (*document)["schema"].is_object() ? (*document)["payload"] : *document;
+  const JsonValue row = WithoutSchema(*document);
   if (!row.is_object()) return std::nullopt;
   for (auto column = row.begin(); column != row.end(); ++column)
     AppendJsonString(columns, column.name());
@@ -180,7 +184,7 @@ std::optional<std::string> PayloadOf(JsonReader& reader, std::string_view value)
   const auto document = reader.Parse(value);
   if (!document.ok()) return std::nullopt;
   std::string payload;
-  AppendJson(payload, (*document)["schema"].is_object() ? (*document)["payload"] : *document);
+  AppendJson(payload, WithoutSchema(*document));
   return payload;
 }
 
