@@ -77,8 +77,8 @@ class Producer {
   size_t queued_bytes() const { return queued_bytes_; }
 
   // Since when the cluster gives no sign of life: no broker connected, or records in flight and not
-  // one report for a second or more; a commit that takes as long. Clears when a broker is back. Before the first connection:
-  // since Open(). librdkafka reconnects by itself in any case.
+  // one report for a second or more; a commit that takes as long. Clears when a broker is back.
+  // Before the first connection: since Open(). librdkafka reconnects by itself in any case.
   std::optional<SteadyTime> unreachable_since() const;
   // The last connection or broker error, for the message; empty when there was none.
   std::string last_error() const { return client_.last_error(); }

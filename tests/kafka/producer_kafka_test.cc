@@ -220,11 +220,24 @@ TEST_F(ProducerKafkaTest, AcknowledgesTheFirstRecordAtOnce) {
 
 TEST_F(ProducerKafkaTest, IsReachableOnceConnected) {
   auto producer = NewProducer();
-  EXPECT_TRUE(producer->unreachable_since().has_value()) << "since Open()";
   EXPECT_TRUE(Eventually([&] {
     return producer->Serve([](const Delivery&) {}, milliseconds(10)).ok() &&
            !producer->unreachable_since();
   }));
+}
+
+TEST_F(ProducerKafkaTest, IsUnreachableSinceOpenWithoutABroker) {
+  options_["bootstrap.servers"] = "127.0.0.1:1";
+  const SteadyTime before = In(milliseconds(0));
+  auto producer = NewProducer();
+  const SteadyTime opened = In(milliseconds(0));
+  ASSERT_TRUE(Eventually([&] {
+    return producer->Serve([](const Delivery&) {}, milliseconds(10)).ok() &&
+           !producer->last_error().empty();
+  })) << "librdkafka has tried";
+  ASSERT_TRUE(producer->unreachable_since().has_value());
+  EXPECT_GE(*producer->unreachable_since(), before);
+  EXPECT_LE(*producer->unreachable_since(), opened);
 }
 
 }  // namespace
