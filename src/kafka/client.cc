@@ -26,9 +26,11 @@ class Connections {
     if (connected && up_count_ == 0) down_since_ = std::chrono::steady_clock::now();
     if (up_count_ > 0) last_error_.clear();
   }
-  void NoteError(std::string reason) {
+  void NoteError(int error, std::string_view reason) {
+    // Follows from the others, and says less.
+    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
     const std::lock_guard lock(mutex_);
-    last_error_ = std::move(reason);
+    last_error_ = reason;
   }
   std::optional<SteadyTime> disconnected_since() const {
     const std::lock_guard lock(mutex_);
@@ -71,9 +73,7 @@ void OnLog(const rd_kafka_t*, int level, const char* facility, const char* text)
 }
 
 void OnError(rd_kafka_t*, int error, const char* reason, void* connections) {
-  // Follows from the others, and says less.
-  if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) return;
-  static_cast<Connections*>(connections)->NoteError(reason);
+  static_cast<Connections*>(connections)->NoteError(error, reason);
 }
 
 rd_kafka_resp_err_t OnBrokerState(rd_kafka_t*, int32_t, const char*, const char* name, int port,
@@ -192,7 +192,9 @@ std::optional<SteadyTime> Client::disconnected_since() const {
 
 std::string Client::last_error() const { return connections_->last_error(); }
 
-void Client::NoteError(std::string reason) { connections_->NoteError(std::move(reason)); }
+void Client::NoteError(rd_kafka_resp_err_t error, std::string_view reason) {
+  connections_->NoteError(error, reason);
+}
 
 void Client::OnRebalance(RebalanceHandler handler) {
   connections_->rebalance = std::move(handler);

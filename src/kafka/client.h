@@ -37,7 +37,8 @@ class Client {
   // The last error of a broker or connection; empty when there was none since a connection was
   // made.
   std::string last_error() const;
-  void NoteError(std::string reason);
+  // What a queue that its owner polls itself has reported.
+  void NoteError(rd_kafka_resp_err_t error, std::string_view reason);
   // Takes the errors that wait in the main queue into last_error(). Not for producers: it would
   // lose their reports.
   void ServeErrors();

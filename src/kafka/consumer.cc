@@ -171,7 +171,7 @@ absl::Status Consumer::TakeError(const rd_kafka_message_t& message) {
   const absl::StatusCode code = CodeOf(message.err);
   if (code == absl::StatusCode::kUnavailable) {
     // librdkafka repeats what it was doing; the caller sees unreachable_since().
-    client_.NoteError(rd_kafka_message_errstr(&message));
+    client_.NoteError(message.err, rd_kafka_message_errstr(&message));
     return absl::OkStatus();
   }
   const std::string_view topic =

@@ -190,7 +190,7 @@ absl::Status Producer::Serve(OnDelivery on_delivery, milliseconds timeout) {
   for (milliseconds wait = timeout;; wait = milliseconds(0)) {
     const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), static_cast<int>(wait.count())));
     if (event == nullptr) break;
-    TakeReports(event.get(), on_delivery);
+    TakeEvent(event.get(), on_delivery);
   }
   if (failure_.ok() && IsFatal()) TakeFatal(on_delivery);
   return failure_;
@@ -201,7 +201,11 @@ bool Producer::IsFatal() const {
   return rd_kafka_fatal_error(client_.get(), reason, sizeof(reason)) != RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-void Producer::TakeReports(rd_kafka_event_t* event, OnDelivery on_delivery) {
+void Producer::TakeEvent(rd_kafka_event_t* event, OnDelivery on_delivery) {
+  if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
+    client_.NoteError(rd_kafka_event_error(event), rd_kafka_event_error_string(event));
+    return;
+  }
   last_sign_ = Now();
   while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event)) {
     --queued_messages_;
@@ -240,7 +244,7 @@ void Producer::TakeFatal(OnDelivery on_delivery) {
   const Deadline deadline(kSilence);
   while (failure_.ok() && queued_messages_ > 0 && !deadline.passed()) {
     const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), deadline.left_ms()));
-    if (event != nullptr) TakeReports(event.get(), on_delivery);
+    if (event != nullptr) TakeEvent(event.get(), on_delivery);
   }
   if (!failure_.ok()) return;
   char reason[512];
@@ -270,7 +274,7 @@ absl::Status Producer::Abort(milliseconds limit) {
   rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
   while (queued_messages_ > 0 && !deadline.passed()) {
     const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), deadline.left_ms()));
-    if (event != nullptr) TakeReports(event.get(), [](const Delivery&) {});
+    if (event != nullptr) TakeEvent(event.get(), [](const Delivery&) {});
   }
   return transactions_->Abort(std::max(deadline.left(), milliseconds(1)));
 }

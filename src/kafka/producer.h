@@ -114,7 +114,7 @@ class Producer {
                               uint64_t ticket);
   rd_kafka_resp_err_t EnqueueWithExtras(const Record& record, const Topic& topic, int32_t partition,
                                         uint64_t ticket);
-  void TakeReports(rd_kafka_event_t* event, OnDelivery on_delivery);
+  void TakeEvent(rd_kafka_event_t* event, OnDelivery on_delivery);
   void TakeFailure(const rd_kafka_message_t& message);
   void TakeFatal(OnDelivery on_delivery);
   bool IsFatal() const;
