@@ -155,6 +155,8 @@ class KafkaLink {
     if (transaction_) transaction_->SourceCommitted(std::chrono::steady_clock::now());
   }
   Lsn last_commit() const { return watermark_->position().last_commit_lsn; }
+  // The end LSN of what has all been sent, durable or not.
+  Lsn committed() const { return watermark_->committed(); }
 
   // Readable when Serve() has something to do.
   int event_fd() const { return producer_->event_fd(); }
@@ -173,9 +175,11 @@ class KafkaLink {
   // The last call: what was sent and cannot be committed any more is made void. Blocks, bounded.
   void Leave();
 
-  // True when everything sent is durable and the position could cover it.
+  // True when everything sent is durable, or in a Kafka transaction that could end here, and the
+  // position could cover it.
   bool Drained() const {
-    return watermark_->idle() && producer_->queued_messages() == 0 && !InTransaction();
+    if (InTransaction()) return !HoldsPart();  // Heartbeats may come faster than it ends.
+    return watermark_->idle() && producer_->queued_messages() == 0;
   }
   // The end LSN that a position record could have now.
   Lsn reachable() const { return InTransaction() ? confirmed_ : watermark_->position().end_lsn; }

@@ -458,7 +458,7 @@ absl::Status StreamRun::Reply() {
   reply_due_ = false;
   if (!session_.in_transaction && session_.link().Drained() &&
       keepalive_end_ > session_.link().confirmed() && !session_.link().unreachable_since()) {
-    return session_.AdvanceIdle(std::max(keepalive_end_, session_.link().reachable()));
+    return session_.AdvanceIdle(std::max(keepalive_end_, session_.link().committed()));
   }
   RETURN_IF_ERROR(session_.link().WritePosition());
   return session_.SendStatus();
@@ -469,7 +469,7 @@ absl::Status StreamRun::Reply() {
 absl::Status StreamRun::FollowIdleServer(SteadyTime now) {
   if (now < idle_at_ || session_.in_transaction || !session_.link().Drained())
     return absl::OkStatus();
-  if (keepalive_end_ <= session_.link().reachable()) return absl::OkStatus();
+  if (keepalive_end_ <= session_.link().committed()) return absl::OkStatus();
   if (idle_at_ == SteadyTime{}) {
     // Only after a while of quiet: what comes moves the position by itself, and Debezium's offset
     // record, which an idle position takes with it, is due at its interval.

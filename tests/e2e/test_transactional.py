@@ -62,6 +62,22 @@ def written(pipeline, table="events"):
         return 0
 
 
+def test_follows_an_idle_server_beside_heartbeats(stream):
+    """They come faster than a Kafka transaction ends: one is always open."""
+    needs_stack()
+    stream.source_options["heartbeat.interval.ms"] = 20
+    start_stream(stream)
+    stream.source.query("INSERT INTO events VALUES (1, 0, 'x')")
+    wait_confirmed(stream)
+    stream.source.query("CREATE TABLE another (n int)")
+    wait_confirmed(stream)
+    stopped = stack("stop", "source")
+    stack("start", "source")
+    assert stopped < 10, f"the server's shutdown was held up for {stopped:.1f} s"
+    stream.wait_streaming()
+    assert stream.stop()[0] == 0
+
+
 def test_killed_under_load(stream):
     after = start_stream(stream)
     replayed = 0
