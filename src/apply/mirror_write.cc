@@ -229,6 +229,7 @@ absl::StatusOr<bool> Mirror::CopyInserts(Table& table, Groups groups) {
 }
 
 absl::Status Mirror::WriteAppends(Table& table, RowError failed) {
+  if (table.batch.changes() == 0) return absl::OkStatus();  // It was truncated, no more.
   std::vector<uint32_t> entries(table.batch.changes());
   const std::vector<uint16_t> columns = KnownColumns(table, 0);
   bool may_copy = true;  // COPY knows inserts only, and has no defaults for single rows.

@@ -117,6 +117,25 @@ TEST_P(BothSizes, TruncatesInOrder) {
   EXPECT_EQ(MirrorWithoutFillers(), "3|after|NULL");
 }
 
+// Of a table that is first seen by its truncate nothing is known, and there is no row of it to
+// write.
+TEST_P(BothSizes, TruncatesATableThatTheBatchHasNoRowOf) {
+  if (IsSkipped()) return;
+  auto sink = Open(Options());
+  table = "k";
+  Insert(1, R"("before")");
+  MustApply(*sink);
+  sink.reset();
+  sink = Open(Options());
+  Event("t", "null", "null", "-");
+  table = "t";
+  Insert(1, R"("of another table")");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  EXPECT_EQ(target->One("SELECT count(*) FROM public.k"), "0");
+  EXPECT_EQ(MirrorWithoutFillers(), "1|of another table|NULL");
+}
+
 TEST_P(BothSizes, ChangesNothingWhenABatchComesAgain) {
   if (IsSkipped()) return;
   auto sink = Open(Options(SinkKind::kLake));
