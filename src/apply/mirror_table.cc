@@ -44,13 +44,17 @@ std::vector<uint16_t> Needed(const MirrorTable& table, std::span<const uint16_t>
   return needed;
 }
 
-// Their values, as the row has them that is there.
+std::string NotDeleted(const MirrorTable& table, std::string_view alias) {
+  return table.soft_deletes() ? Cat(" AND NOT ", alias, ".", Quoted(table.metadata.deleted)) : "";
+}
+
+// Their values, as the live row has them that is there.
 std::string NeededValues(const MirrorTable& table, std::span<const uint16_t> needed,
                          std::string_view condition) {
   std::string values;
   for (const uint16_t column : needed) {
     values += Cat("(SELECT t.", table.columns[column].quoted, " FROM ", table.quoted,
-                  " AS t WHERE ", condition, "), ");
+                  " AS t WHERE ", condition, NotDeleted(table, "t"), "), ");
   }
   return values;
 }
@@ -85,7 +89,8 @@ bool IsKey(const MirrorTable& table, uint16_t column) {
   return false;
 }
 
-// A deleted row that comes again is a new one: what the new one does not have is not the old one's.
+// A deleted row that comes again is a new one: what the new one does not have is not the old one's,
+// but the column's default, as if it were inserted.
 std::string ForgetDeleted(const MirrorTable& table, std::span<const uint16_t> columns) {
   std::string sql = Cat(", ", Quoted(table.metadata.deleted), " = EXCLUDED.",
                         Quoted(table.metadata.deleted));
@@ -95,8 +100,8 @@ std::string ForgetDeleted(const MirrorTable& table, std::span<const uint16_t> co
         std::find(columns.begin(), columns.end(), column) != columns.end())
       continue;
     const std::string& name = table.columns[i].quoted;
-    sql += Cat(", ", name, " = CASE WHEN NOT t.", Quoted(table.metadata.deleted), " THEN t.", name,
-               " END");
+    sql += Cat(", ", name, " = CASE WHEN t.", Quoted(table.metadata.deleted), " THEN EXCLUDED.",
+               name, " ELSE t.", name, " END");
   }
   return sql;
 }
@@ -120,10 +125,6 @@ std::string ConflictTail(const MirrorTable& table, std::span<const uint16_t> col
   }
   if (table.soft_deletes()) sql += ForgetDeleted(table, columns);
   return sql;
-}
-
-std::string NotDeleted(const MirrorTable& table, std::string_view alias) {
-  return table.soft_deletes() ? Cat(" AND NOT ", alias, ".", Quoted(table.metadata.deleted)) : "";
 }
 
 // t.key = value, where a key that may be NULL is found too.

@@ -71,6 +71,25 @@ TEST_P(SoftDeletes, ReviveARowWithoutWhatTheOldOneHad) {
   EXPECT_EQ(MirrorWithoutFillers("id, v, n, __deleted"), "1|new|NULL|f\n2|new|NULL|f");
 }
 
+TEST_P(SoftDeletes, ReviveARowWithTheDefaultsOfANewOne) {
+  if (IsSkipped()) return;
+  target->All(
+      "CREATE TABLE public.t (id int PRIMARY KEY, v text, n numeric, x text DEFAULT 'mine')");
+  auto sink = Open(Soft());
+  Insert(1, R"("old")");
+  Insert(2, R"("old")");
+  MustApply(*sink);
+  target->All("UPDATE public.t SET x = 'of the old row'");
+  Delete(1);
+  MustApply(*sink);
+  Delete(2);
+  Insert(1, R"("new")");
+  Insert(2, R"("new")");
+  MaybeMakeLarge();
+  MustApply(*sink);
+  EXPECT_EQ(MirrorWithoutFillers("id, v, x, __deleted"), "1|new|mine|f\n2|new|mine|f");
+}
+
 TEST_P(SoftDeletes, LetAnUpdateKeepWhatWasNotSent) {
   if (IsSkipped()) return;
   auto sink = Open(Soft());
