@@ -194,6 +194,68 @@ TEST_F(RebuildTest, ALiveSinkGoesOnWithTheNewTable) {
   EXPECT_EQ(Lake(), "1|a\n2|b");
 }
 
+class RebuildSoftDeletes : public RebuildTest {
+ protected:
+  void SetUp() override {
+    RebuildTest::SetUp();
+    if (IsSkipped()) return;
+    options = Options(SinkKind::kLake);
+    options.soft_deletes = true;
+  }
+  std::string Everything() {
+    return lake->All(
+        "SELECT id, v, n, __deleted, cdc_operation FROM cdc_processed.t ORDER BY 1, 2, 3, 4, 5");
+  }
+  SinkOptions options;
+};
+
+// The row that came again was there when the column came, as others were.
+TEST_F(RebuildSoftDeletes, AColumnThatCameBehindARowThatHadComeAgain) {
+  auto sink = Open(options);
+  for (const int id : {1, 2}) Insert(id, R"("a")");
+  Event("t", "null", "null", "-");
+  for (const int id : {1, 2}) Insert(id, R"("b")");
+  Delete(2);
+  MustApply(*sink);
+  sink.reset();
+  lake->All("ALTER TABLE cdc_processed.t ADD COLUMN x text DEFAULT 'mine'");
+  const std::string live = Lake("id, v, x, __deleted");
+  EXPECT_EQ(live, "1|b|mine|f\n2|b|mine|t");
+  Run(options);
+  EXPECT_EQ(Lake("id, v, x, __deleted"), live);
+}
+
+// A truncate marks rows as they were then: what came before it has found them not marked.
+TEST_F(RebuildSoftDeletes, RowsWithoutAKeyThatChangedBeforeATruncate) {
+  auto sink = Open(options);
+  for (const std::string_view v : {R"("stays")", R"("changes")", R"("goes")"})
+    Event("c", "null", Row("1", v), "-");
+  Event("u", Row("1", R"("changes")"), Row("1", R"("changed")"), "-");
+  Event("d", Row("1", R"("goes")"), "null", "-");
+  Event("t", "null", "null", "-");
+  Event("c", "null", Row("2", R"("new")"), "-");
+  MustApply(*sink);
+  sink.reset();
+  const std::string live = Everything();
+  EXPECT_EQ(live, "1|changed|NULL|t|t\n1|goes|NULL|t|d\n1|stays|NULL|t|t\n2|new|NULL|f|c");
+  Run(options);
+  EXPECT_EQ(Everything(), live);
+}
+
+TEST_F(RebuildSoftDeletes, AValueThatWasNotSentBeforeATruncate) {
+  auto sink = Open(options);
+  Insert(1, R"("long")");
+  MustApply(*sink);
+  Event("u", "null", Row("1", kUnsentText, R"("MDk=")"), "1");
+  Event("t", "null", "null", "-");
+  MustApply(*sink);
+  sink.reset();
+  const std::string live = Everything();
+  EXPECT_EQ(live, "1|long|123.45|t|t");
+  Run(options);
+  EXPECT_EQ(Everything(), live);
+}
+
 // A mirror is made anew whatever its lake is like.
 struct Variant {
   const char* name;

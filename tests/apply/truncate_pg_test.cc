@@ -177,6 +177,39 @@ TEST_P(Truncates, MarkRowsWithSoftDeletesInWhateverOrder) {
             "1|before|t|t\n2|after|f|c\n3|before|t|t\n4|after|f|c");
 }
 
+TEST_P(Truncates, MarkTheSameRowsInAMirrorMadeAnew) {
+  SinkOptions options = Several(SinkKind::kLake);
+  options.soft_deletes = true;
+  auto sink = Open(options);
+  In(1, 100, "c", 1, R"("before")");
+  In(1, 150, "u", 1, testing::kUnsentText);
+  In(1, 5001, "c", 2, R"("after")");
+  In(2, 200, "c", 3, R"("before")");
+  Fillers(1, 6000);
+  MustApply(*sink);
+  In(0, 5000, "t", 0);
+  MustApply(*sink);
+  In(2, 300, "c", 4, R"("before, and late")");
+  In(2, 5002, "c", 5, R"("after")");
+  MustApply(*sink);
+  sink.reset();
+  const auto rows = [] {
+    return lake->All(
+        "SELECT id, v, __deleted, cdc_operation FROM cdc_processed.t WHERE id < 100000 ORDER BY "
+        "id");
+  };
+  const std::string live = rows();
+  EXPECT_EQ(live, "1|before|t|t\n2|after|f|c\n3|before|t|t\n4|before, and late|t|t\n5|after|f|c");
+  options = Options(SinkKind::kLake);
+  options.soft_deletes = true;
+  auto rebuild = Rebuild::Open({.sink = options, .table = {"public", "t"}, .progress = {}});
+  ASSERT_TRUE(rebuild.ok()) << Message(rebuild.status());
+  ASSERT_TRUE((*rebuild)->Lock().ok());
+  const auto rebuilt = (*rebuild)->Run();
+  ASSERT_TRUE(rebuilt.ok()) << Message(rebuilt.status());
+  EXPECT_EQ(rows(), live);
+}
+
 TEST_P(Truncates, FreeWhatWaitedAndLeaveWhatWaitsBehind) {
   target->All("CREATE TABLE public.t (id int PRIMARY KEY, v text CHECK (v <> 'bad'), n numeric)");
   auto sink = Open(Several());

@@ -72,10 +72,27 @@ FROM walrelay.progress p
 LEFT JOIN unnest($3::text[], $4::int4[], $5::int8[]) AS d (topic, partition, next_offset) USING (topic, partition)
 WHERE p.pipeline = $1 AND p.sink = $2 AND p.next_offset > coalesce(d.next_offset, 0))";
 
-// A key change's LSN is that of its `d` and of its `c`.
+// Of each partition all that is before its first event which the newest truncate does not cover
+// (LastTruncate::Covers) comes before that truncate. A key change's LSN is that of its `d` and of
+// its `c`.
 constexpr size_t kCopyColumns = 10;
 constexpr std::string_view kCopyBegin = R"(COPY (
-WITH key_change AS (
+WITH truncate AS (
+  SELECT e.kafka_topic, e.kafka_partition, e.kafka_offset, (e.source_metadata::jsonb ->> 'lsn')::int8 AS lsn,
+         (e.source_metadata::jsonb ->> 'ts_ms')::int8 AS ts_ms
+  FROM )";
+constexpr std::string_view kCopyTruncate =
+    R"( AND e.operation = 't' AND e.source_metadata::jsonb ->> 'lsn' IS NOT NULL
+  ORDER BY ts_ms DESC, lsn DESC LIMIT 1
+), behind AS (
+  SELECT e.kafka_topic, e.kafka_partition, min(e.kafka_offset) AS first FROM )";
+constexpr std::string_view kCopyBehind = R"( AND EXISTS (SELECT FROM truncate) AND (
+    SELECT CASE WHEN e.kafka_topic = t.kafka_topic AND e.kafka_partition = t.kafka_partition THEN e.kafka_offset > t.kafka_offset
+                ELSE ((e.source_metadata::jsonb ->> 'lsn')::int8 < t.lsn
+                      AND (e.source_metadata::jsonb ->> 'ts_ms')::int8 <= t.ts_ms) IS NOT TRUE END
+    FROM truncate t)
+  GROUP BY e.kafka_topic, e.kafka_partition
+), key_change AS (
   SELECT e.source_metadata::jsonb ->> 'lsn' AS lsn FROM )";
 constexpr std::string_view kCopyKeyChanges = R"( AND e.operation IN ('c', 'd')
   GROUP BY e.source_metadata::jsonb ->> 'lsn', e.source_metadata::jsonb ->> 'txId'
@@ -87,8 +104,12 @@ SELECT e.kafka_topic, e.kafka_partition, e.kafka_offset, e.operation, e.event_ke
        e.source_metadata, floor(extract(epoch FROM e.event_timestamp) * 1000)::int8, k.lsn IS NOT NULL
 FROM (SELECT e.*, CASE WHEN e.operation IN ('c', 'd') THEN e.source_metadata::jsonb ->> 'lsn' END AS key_lsn
       FROM )";
-constexpr std::string_view kCopyEnd = R"() e LEFT JOIN key_change k ON k.lsn = e.key_lsn
-ORDER BY min(e.id) OVER (PARTITION BY e.kafka_topic, e.kafka_partition ORDER BY e.kafka_offset DESC), e.kafka_offset
+constexpr std::string_view kCopyEnd = R"() e
+LEFT JOIN key_change k ON k.lsn = e.key_lsn
+LEFT JOIN truncate t ON t.kafka_topic = e.kafka_topic AND t.kafka_partition = e.kafka_partition AND t.kafka_offset = e.kafka_offset
+LEFT JOIN behind b ON b.kafka_topic = e.kafka_topic AND b.kafka_partition = e.kafka_partition
+ORDER BY CASE WHEN t.lsn IS NOT NULL THEN 0 WHEN e.kafka_offset >= b.first THEN 1 ELSE -1 END,
+         min(e.id) OVER (PARTITION BY e.kafka_topic, e.kafka_partition ORDER BY e.kafka_offset DESC), e.kafka_offset
 ) TO STDOUT)";
 
 template <class Number>
@@ -257,10 +278,10 @@ absl::StatusOr<int64_t> RawHistory::ReadNew(Visit visit) {
     for (const std::string& lsn : *set) lsns.Add(lsn);
   }
   ASSIGN_OR_RETURN(const std::string half_lsns, pg::QuoteLiteral(std::move(lsns).Take()));
-  ASSIGN_OR_RETURN(
-      pg::CopyReader reader,
-      connection_.CopyOut(Cat(kCopyBegin, spans.sql, kCopyKeyChanges, half_lsns, kCopyEvents,
-                              spans.sql, kCopyEnd)));
+  ASSIGN_OR_RETURN(pg::CopyReader reader,
+                   connection_.CopyOut(Cat(kCopyBegin, spans.sql, kCopyTruncate, spans.sql,
+                                           kCopyBehind, spans.sql, kCopyKeyChanges, half_lsns,
+                                           kCopyEvents, spans.sql, kCopyEnd)));
   Tuple row;
   int64_t events = 0;
   for (;;) {

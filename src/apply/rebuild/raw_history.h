@@ -2,8 +2,8 @@
 // keeps for them, up to where a sink has applied them.
 //
 // Read in an order that keeps that of each partition, and between partitions that in which they
-// were stored. Memory: one event at a time, and the schema blocks. Errors as pg/connection.h. One
-// thread.
+// were stored, but for what the newest truncate covers: that comes before it. Memory: one event at
+// a time, and the schema blocks. Errors as pg/connection.h. One thread.
 #pragma once
 
 #include <absl/functional/function_ref.h>

@@ -71,7 +71,7 @@ DELETE FROM walrelay.dead_letters o
 WHERE o.pipeline = $1 AND o.sink = $2 AND o.source_table = $3 AND EXISTS (
   SELECT FROM cdc_raw.cdc_events e WHERE e.kafka_topic = o.kafka_topic AND e.kafka_partition = o.kafka_partition
    AND e.kafka_offset = o.kafka_offset))";
-// What came before the newest truncate makes no row, in whatever order partitions were read.
+// What came before the newest truncate makes no row.
 constexpr std::string_view kLastTruncate = R"(
 INSERT INTO walrelay.last_truncates (pipeline, sink, source_table, lsn, source_ts_us)
 SELECT $2, $3, $4, (source ->> 'lsn')::int8, coalesce((source ->> 'ts_us')::int8, (source ->> 'ts_ms')::int8 * 1000)
@@ -211,6 +211,9 @@ absl::Status Rebuild::Prepare() {
   // What was refused before is refused again, in a shorter time.
   beside.dead_letters_per_minute += letters.number<int64_t>(0, 0).value_or(0);
   ASSIGN_OR_RETURN(sink_, Sink::Open(std::move(beside)));
+  // Soft deletes keep the rows that came before: they change as long as they are there, and are
+  // marked when the truncate comes.
+  if (options_.sink.soft_deletes) return absl::OkStatus();
   const pg::Parameter names[] = {options_.sink.pipeline, pipeline_, sink, source_table_};
   return connection_.Execute(kLastTruncate, names).status();
 }
