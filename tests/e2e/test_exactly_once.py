@@ -148,7 +148,7 @@ def test_killed_inside_a_large_transaction(stream):
     stream.kafka_options["queue.buffering.max.kbytes"] = 8192  # Bounds what stands in Kafka beyond that at each kill.
     point = "after-acknowledgement:25000"
     after = start_stream(stream, point)
-    stream.source.query("INSERT INTO events SELECT 7, n, repeat('x', 100) FROM generate_series(1, 400000) n")
+    stream.source.query("INSERT INTO events SELECT 7, n, repeat('x', 100) FROM generate_series(1..1000000) n")
     for kill in range(1, 7):
         stream.wait_killed()
         held = sum(end_offsets(topics(stream.topic("events"))).values())
@@ -281,6 +281,30 @@ def test_routed_heartbeats(stream, regex, replacement):
     rows = [row["after"]["seq"] for row in map(envelope, messages) if "after" in row]
     assert sorted(rows) == list(range(40))
     assert any(set(beat) == {"ts_ms"} for beat in map(envelope, messages))
+    delete_topics(names)
+
+
+def test_heartbeats_among_rows_wait_for_the_replay(stream):
+    """One is due between any two of the transactions that the last run had written, and is sent now and then between two reads."""
+    where = f"all_of_{stream.name}"
+    stream.source_options |= {"heartbeat.interval.ms": 1, "value.converter.schemas.enable": False,
+                              "key.converter.schemas.enable": False, "transforms": "route",
+                              "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+                              "transforms.route.regex": ".*", "transforms.route.replacement": where}
+    start_stream(stream)
+    assert stream.stop()[0] == 0
+    stream.source.query("DO $$ BEGIN FOR n IN 1..100000 LOOP INSERT INTO events VALUES (1, n, 'x'); COMMIT; END LOOP; END $$")
+    for _ in range(7):
+        stream.start("produce", crash_at="before-position-record:3")  # Much is written behind the second.
+        stream.wait_killed()
+    stream.start("produce")
+    stream.wait_streaming()
+    wait_caught_up(stream)
+    assert stream.stop()[0] == 0
+    names = topics(where)
+    messages = [m for found in read_topics(names).values() for m in found]
+    rows = [row["after"]["seq"] for row in map(envelope, messages) if "after" in row]
+    assert sorted(rows) == list(range(1, 100001))
     delete_topics(names)
 
 
