@@ -206,3 +206,25 @@ def test_refused(events):
                "COMMENT ON TABLE cdc_processed.events__rebuild IS 'walrelay rebuild: a table that takes the place of another one'")
     rebuild(events, "public.events", "--yes")
     assert left_behind(lake) == NOTHING
+
+
+def test_truncated_before_the_snapshot_has_read_it(events):
+    """TRUNCATE does not keep to snapshots: the table is read empty, and its topic begins with the changes from the slot to there."""
+    override = "snapshot.select.statement.overrides"
+    events.with_target = False
+    events.source_options |= {"skipped.operations": "none", override: "public.a",
+                              override + ".public.a": "SELECT * FROM a WHERE pg_sleep(0.5) IS NOT NULL"}
+    events.source.query("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 4);"
+                        "INSERT INTO events SELECT 1, n, 'x' FROM generate_series(1, 20) n")
+    events.start()
+    wait_until("the first table is read", lambda: events.source.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%%pg_sleep%%'"))
+    events.source.query("UPDATE events SET payload = 'y' WHERE seq > 10; DELETE FROM events WHERE seq = 1; TRUNCATE events")
+    events.source.query("INSERT INTO events VALUES (1, 1, 'after')")
+    events.wait_equal(["events"])
+    assert events.stop()[0] == 0
+    lake = events.lake
+    assert lake.query("SELECT operation, count(*) FROM cdc_raw.cdc_events WHERE source_table = 'public.events' GROUP BY 1 ORDER BY 1") == [
+        ("c", 1), ("d", 1), ("t", 1), ("u", 10)]
+    live = rows(lake, "events")
+    rebuild(events, "public.events", "--yes")
+    assert rows(lake, "events") == live

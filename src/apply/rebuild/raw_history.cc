@@ -13,6 +13,8 @@ namespace walrelay::apply {
 namespace {
 
 // $1 pipeline, $2 sink, $3 table of the source.
+// A snapshot finds a table empty that was truncated just before it was read. Its topic then begins
+// with the changes from the slot to that truncate, of rows that nobody has sent: no hole.
 constexpr std::string_view kPartitions = R"(
 WITH found AS (
   SELECT e.kafka_topic AS topic, e.kafka_partition AS partition, p.next_offset, min(e.kafka_offset) AS first,
@@ -26,7 +28,12 @@ WITH found AS (
     ON s.topic = e.kafka_topic AND s.partition = e.kafka_partition
   WHERE e.source_table = $3
   GROUP BY e.kafka_topic, e.kafka_partition, p.next_offset)
-SELECT f.topic, f.partition, f.next_offset IS NULL, f.of_others, f.events, f.without_schema, f.first, e.operation
+SELECT f.topic, f.partition, f.next_offset IS NULL, f.of_others, f.events, f.without_schema, f.first,
+       e.operation IN ('u', 'd') AND NOT (f.first = 0 AND EXISTS (
+         SELECT FROM cdc_raw.cdc_events t
+         WHERE t.source_table = $3 AND t.kafka_topic = f.topic AND t.operation = 't'
+           AND (t.source_metadata::jsonb ->> 'lsn')::int8 > (e.source_metadata::jsonb ->> 'lsn')::int8
+           AND (t.source_metadata::jsonb ->> 'ts_ms')::int8 >= (e.source_metadata::jsonb ->> 'ts_ms')::int8))
 FROM found f JOIN cdc_raw.cdc_events e ON e.kafka_topic = f.topic AND e.kafka_partition = f.partition AND e.kafka_offset = f.first
 ORDER BY 1, 2)";
 
@@ -177,8 +184,7 @@ absl::StatusOr<HistorySummary> RawHistory::Summarize(bool has_markers) {
     ++summary.partitions;
     summary.events += found.number<int64_t>(row, 4).value_or(0);
     summary.without_schema += found.number<int64_t>(row, 5).value_or(0);
-    const std::string_view op = found.text(row, 7);
-    if (op == "u" || op == "d") {
+    if (found.is_true(row, 7)) {
       summary.holes.push_back(Cat(Place(found, row), ": its first event, offset ",
                                   found.text(row, 6), ", is a change of a row that came before"));
     }
