@@ -78,6 +78,7 @@ class TableReader {
  private:
   absl::Status ReadTable(const SnapshotTable& table, bool first_table);
   absl::Status BeginTable(const SnapshotTable& table, const CapturedTable& captured);
+  absl::Status CheckEmpty(const SnapshotTable& table);
   absl::Status Emit(SnapshotMarker marker);
   void Progress(const SnapshotTable& table);
   SnapshotMarker MarkerInside() const;
@@ -141,6 +142,16 @@ absl::Status TableReader::BeginTable(const SnapshotTable& table, const CapturedT
                   Cat("snapshot.select.statement.overrides.", select->first));
 }
 
+absl::Status TableReader::CheckEmpty(const SnapshotTable& table) {
+  ASSIGN_OR_RETURN(const bool is_rewritten,
+                   reader_.IsRewritten(session_.catalog(), table.schema, table.table));
+  if (!is_rewritten) return absl::OkStatus();
+  return absl::UnavailableError(
+      Cat("snapshot: ", table.schema, ".", table.table,
+          " was rewritten by ALTER TABLE since the snapshot began, which does not see its rows any "
+          "more; it is taken anew"));
+}
+
 absl::Status TableReader::ReadTable(const SnapshotTable& table, bool first_table) {
   auto described = session_.tables().ForSnapshot(table.schema, table.table);
   if (absl::IsNotFound(described.status())) {
@@ -154,7 +165,8 @@ absl::Status TableReader::ReadTable(const SnapshotTable& table, bool first_table
   bool first_row = true;
   for (uint32_t count = 0;; ++count) {
     ASSIGN_OR_RETURN(const auto step, reader_.Next());
-    if (step == wal::SnapshotReader::Step::kEnd) return absl::OkStatus();
+    if (step == wal::SnapshotReader::Step::kEnd)
+      return first_row ? CheckEmpty(table) : absl::OkStatus();
     if (step == wal::SnapshotReader::Step::kWouldBlock) {
       RETURN_IF_ERROR(session_.Tend());
       RETURN_IF_ERROR(session_.loop().Wait(

@@ -164,6 +164,32 @@ absl::Status SnapshotReader::LockTable(const std::string& schema, const std::str
   return status;
 }
 
+absl::StatusOr<bool> SnapshotReader::IsRewritten(pg::Connection& now, const std::string& schema,
+                                                 const std::string& table) {
+  // A truncate leaves the columns alone, what keeps the file does not rewrite.
+  constexpr std::string_view kShape =
+      "SELECT c.oid, c.relfilenode, concat_ws(' ', c.relpersistence, c.relam, (SELECT "
+      "string_agg(concat_ws(' ', a.attnum, a.xmin), ',' ORDER BY a.attnum) FROM "
+      "pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)) FROM "
+      "pg_catalog.pg_class c ";
+  // COPY, too, takes the table that has the name now.
+  const std::array<pg::Parameter, 2> name = {schema, table};
+  ASSIGN_OR_RETURN(const pg::Result after,
+                   now.Execute(Cat(kShape,
+                                   "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE "
+                                   "n.nspname = $1 AND c.relname = $2"),
+                               name));
+  if (after.rows() == 0) return false;
+  const std::string oid(after.text(0, 0));
+  const std::array<pg::Parameter, 1> same = {oid};
+  ASSIGN_OR_RETURN(const pg::Result before,
+                   connection_.Execute(Cat(kShape, "WHERE c.oid = $1::text::oid"), same));
+  if (before.rows() == 0) return false;            // It came later.
+  const bool has_file = before.text(0, 1) != "0";  // A partitioned table has none.
+  if (has_file && before.text(0, 1) == after.text(0, 1)) return false;
+  return before.text(0, 2) != after.text(0, 2);
+}
+
 absl::Status SnapshotReader::BeginQuery(std::string_view select, size_t columns) {
   places_.clear();
   ASSIGN_OR_RETURN(rows_, connection_.CopyOut(Cat("COPY (", select, ") TO STDOUT")));

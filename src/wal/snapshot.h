@@ -63,6 +63,12 @@ class SnapshotReader {
   // longer.
   absl::Status LockTable(const std::string& schema, const std::string& table,
                          std::chrono::milliseconds limit);
+  // Behind kEnd of a table that gave no row: whether ALTER TABLE has rewritten it since the
+  // snapshot, so that its rows cannot be seen here (PostgreSQL manual, 13.6 "Caveats": it is not
+  // MVCC-safe), and the stream does not have them. A truncate is none. `now`: a session that sees
+  // the catalog as it is. Blocks, within both connections' limits.
+  absl::StatusOr<bool> IsRewritten(pg::Connection& now, const std::string& schema,
+                                   const std::string& table);
   absl::StatusOr<Step> Next();
   // In the order of the columns; holds until the next call.
   const Tuple& row() const { return row_; }

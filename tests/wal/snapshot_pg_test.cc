@@ -171,6 +171,36 @@ TEST_F(SnapshotTest, ReadsLargeTablesAndEmptyOnes) {
   EXPECT_THAT(ReadRows(reader), ElementsAre("()"));
 }
 
+TEST_F(SnapshotTest, TellsWhatWasRewrittenFromWhatIsEmpty) {
+  MustRun(
+      *sql_,
+      "CREATE TABLE typed AS SELECT 1 AS a; CREATE TABLE logged AS SELECT 1 AS a; CREATE TABLE "
+      "truncated AS SELECT 1 AS a; CREATE TABLE packed AS SELECT 1 AS a; CREATE TABLE grown AS "
+      "SELECT 1 AS a WHERE false; CREATE TABLE gone AS SELECT 1 AS a; CREATE TABLE parts (a int) "
+      "PARTITION BY LIST (a); CREATE TABLE part PARTITION OF parts FOR VALUES IN (1); INSERT "
+      "INTO parts VALUES (1)");
+  SnapshotReader reader = Open("");
+  EXPECT_TRUE(reader.connection().Query("SELECT 1").ok()) << "its snapshot is taken";
+  MustRun(*sql_,
+          "ALTER TABLE typed ALTER a TYPE int USING a + 1; ALTER TABLE logged SET UNLOGGED; "
+          "TRUNCATE truncated; ALTER TABLE grown ADD b int; DROP TABLE gone; ALTER TABLE parts ADD "
+          "b timestamptz DEFAULT clock_timestamp()");
+  MustRun(*sql_, "VACUUM FULL packed");
+  MustRun(*sql_, "ALTER TABLE logged RENAME TO renamed");
+  const auto is_rewritten = [&](const std::string& table) {
+    const auto found = reader.IsRewritten(*sql_, name_, table);
+    EXPECT_TRUE(found.ok()) << found.status();
+    return found.ok() && *found;
+  };
+  for (const char* table : {"typed", "renamed", "parts"}) {
+    ASSERT_TRUE(reader.BeginTable(name_, table, std::vector<std::string>{"a"}).ok());
+    EXPECT_THAT(ReadRows(reader), ElementsAre()) << table << ": PostgreSQL shows its rows now";
+    EXPECT_TRUE(is_rewritten(table)) << table;
+  }
+  for (const char* table : {"truncated", "packed", "grown", "gone", "t"})
+    EXPECT_FALSE(is_rewritten(table)) << table;
+}
+
 TEST_F(SnapshotTest, IsNotEndedByTheRolesTimeouts) {
   pg::ConnectionOptions options = pg::TestServer();
   options.AddSetting("statement_timeout", "1");
