@@ -13,7 +13,10 @@ Connection& Connection::operator=(Connection&&) noexcept = default;
 
 absl::StatusOr<Connection> Connection::Connect(const ConnectionOptions& options,
                                                std::chrono::milliseconds limit) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(options, limit));
+  ConnectionOptions complete = options;
+  // First: a connection string that says otherwise means it.
+  complete.Set("options", Cat("-c row_security=off ", options.Get("options")));
+  ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Connect(complete, limit));
   Connection connection(std::move(session));
   for (const std::string& statement : options.initial_statements) {
     RETURN_IF_ERROR(Annotate(connection.Query(statement).status(), "an initial statement"));

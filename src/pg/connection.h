@@ -38,8 +38,10 @@ class Connection {
  public:
   static constexpr std::chrono::milliseconds kDefaultLimit{60'000};
 
-  // client_encoding is UTF8 unless set. Unavailable: not reachable, starting up, too many
-  // connections; FailedPrecondition: refused (password, pg_hba, no such database).
+  // client_encoding is UTF8 unless set; row_security is off unless set: a query of which a
+  // policy could hide rows fails (42501), as nobody would notice that they are missing.
+  // Unavailable: not reachable, starting up, too many connections; FailedPrecondition: refused
+  // (password, pg_hba, no such database).
   static absl::StatusOr<Connection> Connect(const ConnectionOptions& options,
                                             std::chrono::milliseconds limit = kDefaultLimit);
   ~Connection();

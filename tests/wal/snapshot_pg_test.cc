@@ -201,6 +201,19 @@ TEST_F(SnapshotTest, TellsWhatWasRewrittenFromWhatIsEmpty) {
     EXPECT_FALSE(is_rewritten(table)) << table;
 }
 
+TEST_F(SnapshotTest, LeavesOutNoRowThatAPolicyHides) {
+  const std::string role = Cat(name_, "_reader");
+  MustRun(*sql_, Cat("CREATE ROLE ", role, "; GRANT USAGE ON SCHEMA ", name_, " TO ", role,
+                     "; GRANT SELECT ON t TO ", role,
+                     "; ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY one ON t USING (id "
+                     "= 1)"));
+  SnapshotReader reader = Open("");
+  ASSERT_TRUE(reader.connection().Query(Cat("SET ROLE ", role)).ok());
+  const absl::Status status = reader.BeginTable(name_, "t", kColumns);
+  EXPECT_EQ(pg::SqlStateOf(status), "42501") << status << ": the stream has all rows";
+  MustRun(*sql_, Cat("DROP OWNED BY ", role, "; DROP ROLE ", role));
+}
+
 TEST_F(SnapshotTest, IsNotEndedByTheRolesTimeouts) {
   pg::ConnectionOptions options = pg::TestServer();
   options.AddSetting("statement_timeout", "1");
