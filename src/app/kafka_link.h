@@ -175,9 +175,9 @@ class KafkaLink {
   // The last call: what was sent and cannot be committed any more is made void. Blocks, bounded.
   void Leave();
 
-  // True when everything sent is durable, or in a Kafka transaction that could end here, and the
-  // position could cover it.
-  bool Drained() const {
+  // Whether the position could cover everything sent: it is durable, or in a Kafka transaction that
+  // could end here.
+  bool MayAdvance() const {
     if (InTransaction()) return !HoldsPart();  // Heartbeats may come faster than it ends.
     return watermark_->idle() && producer_->queued_messages() == 0;
   }

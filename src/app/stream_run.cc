@@ -456,7 +456,7 @@ absl::Status StreamRun::Handle(const wal::Keepalive& frame) {
 
 absl::Status StreamRun::Reply() {
   reply_due_ = false;
-  if (!session_.in_transaction && session_.link().Drained() &&
+  if (!session_.in_transaction && session_.link().MayAdvance() &&
       keepalive_end_ > session_.link().confirmed() && !session_.link().unreachable_since()) {
     return session_.AdvanceIdle(std::max(keepalive_end_, session_.link().committed()));
   }
@@ -467,7 +467,7 @@ absl::Status StreamRun::Reply() {
 // An idle or filtered database must not pin WAL: when nothing is in flight, the position follows
 // the server.
 absl::Status StreamRun::FollowIdleServer(SteadyTime now) {
-  if (now < idle_at_ || session_.in_transaction || !session_.link().Drained())
+  if (now < idle_at_ || session_.in_transaction || !session_.link().MayAdvance())
     return absl::OkStatus();
   if (keepalive_end_ <= session_.link().committed()) return absl::OkStatus();
   if (idle_at_ == SteadyTime{}) {
