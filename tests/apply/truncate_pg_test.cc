@@ -50,6 +50,13 @@ class Truncates : public BothSizes {
     for (int i = 0; GetParam().is_large && i < 1000; ++i)
       In(partition, at_lsn + i, "c", 100'000 + 1000 * partition + i, R"("filler")");
   }
+  static void MakeAnew(const SinkOptions& options) {
+    auto rebuild = Rebuild::Open({.sink = options, .table = {"public", "t"}, .progress = {}});
+    ASSERT_TRUE(rebuild.ok()) << Message(rebuild.status());
+    ASSERT_TRUE((*rebuild)->Lock().ok());
+    const auto rebuilt = (*rebuild)->Run();
+    ASSERT_TRUE(rebuilt.ok()) << Message(rebuilt.status());
+  }
 
   int64_t next[3] = {0, 0, 0};
   int64_t oldest = 0;
@@ -151,12 +158,7 @@ TEST_P(Truncates, KeepEachRawEventOnceAndAreKeptThroughACrash) {
   const std::string after = GetParam().is_large ? "2|after\n0|1\n1|1002" : "2|after\n0|1\n1|2";
   EXPECT_EQ(state(), after);
   sink.reset();
-  auto rebuild =
-      Rebuild::Open({.sink = Options(SinkKind::kLake), .table = {"public", "t"}, .progress = {}});
-  ASSERT_TRUE(rebuild.ok()) << Message(rebuild.status());
-  ASSERT_TRUE((*rebuild)->Lock().ok());
-  const auto rebuilt = (*rebuild)->Run();
-  ASSERT_TRUE(rebuilt.ok()) << Message(rebuilt.status());
+  MakeAnew(Options(SinkKind::kLake));
   EXPECT_EQ(state(), after);
 }
 
@@ -202,11 +204,7 @@ TEST_P(Truncates, MarkTheSameRowsInAMirrorMadeAnew) {
   EXPECT_EQ(live, "1|before|t|t\n2|after|f|c\n3|before|t|t\n4|before, and late|t|t\n5|after|f|c");
   options = Options(SinkKind::kLake);
   options.soft_deletes = true;
-  auto rebuild = Rebuild::Open({.sink = options, .table = {"public", "t"}, .progress = {}});
-  ASSERT_TRUE(rebuild.ok()) << Message(rebuild.status());
-  ASSERT_TRUE((*rebuild)->Lock().ok());
-  const auto rebuilt = (*rebuild)->Run();
-  ASSERT_TRUE(rebuilt.ok()) << Message(rebuilt.status());
+  MakeAnew(options);
   EXPECT_EQ(rows(), live);
 }
 

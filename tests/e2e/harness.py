@@ -556,6 +556,17 @@ EVENTS = "CREATE TABLE events (client int, seq bigint, payload text NOT NULL, PR
 UNWRAP = {"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState"}
 
 
+def start_slow_snapshot(pipeline):
+    """Starts it with twenty rows in `events`, and returns while its snapshot reads table `a`, which comes before."""
+    override = "snapshot.select.statement.overrides"
+    pipeline.source_options |= {override: "public.a", override + ".public.a": "SELECT * FROM a WHERE pg_sleep(0.5) IS NOT NULL"}
+    pipeline.source.query("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 4);"
+                          "INSERT INTO events SELECT 1, n, 'x' FROM generate_series(1, 20) n")
+    pipeline.start()
+    wait_until("the first table is read", lambda: pipeline.check_alive() or pipeline.source.value(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%pg_sleep%'"))
+
+
 def append_event(connection, writer):
     """One transaction of one to five rows (client, sequence) in `events`; every acknowledged one must arrive. Rows of a
     transaction whose outcome is unknown are not repeated: their numbers are not used again."""

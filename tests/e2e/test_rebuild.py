@@ -1,5 +1,5 @@
 """walrelay rebuild: a mirror made anew from raw events equals the live one, and nothing is replaced that would lose rows."""
-from harness import Load, wait_until
+from harness import Load, start_slow_snapshot, wait_until
 from test_mix import SHOP, shop_transaction
 
 HOLE, IN_USE, REFUSED, UNCONFIRMED = 50, 63, 62, 3
@@ -210,14 +210,9 @@ def test_refused(events):
 
 def test_truncated_before_the_snapshot_has_read_it(events):
     """TRUNCATE does not keep to snapshots: the table is read empty, and its topic begins with the changes from the slot to there."""
-    override = "snapshot.select.statement.overrides"
     events.with_target = False
-    events.source_options |= {"skipped.operations": "none", override: "public.a",
-                              override + ".public.a": "SELECT * FROM a WHERE pg_sleep(0.5) IS NOT NULL"}
-    events.source.query("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 4);"
-                        "INSERT INTO events SELECT 1, n, 'x' FROM generate_series(1, 20) n")
-    events.start()
-    wait_until("the first table is read", lambda: events.source.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%%pg_sleep%%'"))
+    events.source_options["skipped.operations"] = "none"
+    start_slow_snapshot(events)
     events.source.query("UPDATE events SET payload = 'y' WHERE seq > 10; DELETE FROM events WHERE seq = 1; TRUNCATE events")
     events.source.query("INSERT INTO events VALUES (1, 1, 'after')")
     events.wait_equal(["events"])

@@ -1,6 +1,6 @@
 """A snapshot that is taken while writers run joins the stream with no gap and no overlap."""
 import pytest
-from harness import Load, acknowledged_rows, append_event, check_nothing_lost, envelope, wait_until
+from harness import Load, acknowledged_rows, append_event, check_nothing_lost, envelope, start_slow_snapshot
 
 ROWS = 200_000
 
@@ -44,13 +44,7 @@ def test_snapshot_while_writing(events):
                          ids=["added", "typed"])
 def test_table_rewritten(events, change):
     """Such an ALTER TABLE does not keep to snapshots: one that began before finds the table empty, and the stream has no rows of it."""
-    override = "snapshot.select.statement.overrides"
-    events.source_options |= {override: "public.a", override + ".public.a": "SELECT * FROM a WHERE pg_sleep(0.5) IS NOT NULL"}
-    events.source.query("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 4);"
-                        "INSERT INTO events SELECT 1, n, 'x' FROM generate_series(1, 20) n")
-    events.start()
-    wait_until("the first table is read", lambda: events.check_alive() or events.source.value(
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%pg_sleep%'"))
+    start_slow_snapshot(events)
     events.source.query("ALTER TABLE events " + change)
     events.source.query("UPDATE events SET payload = 'y' WHERE seq = 7")
     events.wait_equal(["a", "events"])
