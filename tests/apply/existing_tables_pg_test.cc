@@ -79,6 +79,22 @@ bool Has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
+TEST_P(ExistingTables, StopASinkThatAPolicyWouldHideRowsFrom) {
+  if (IsSkipped()) return;
+  target->All(Cat(
+      "CREATE TABLE public.t (id int PRIMARY KEY, v text, n numeric); INSERT INTO public.t VALUES "
+      "(2, 'hidden'); ALTER TABLE public.t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; "
+      "CREATE POLICY one ON public.t USING (id = 1); ALTER TABLE public.t OWNER TO ",
+      Unprivileged()));
+  auto sink = Open(PlainOptions());
+  Delete(2);
+  MaybeMakeLarge();
+  const auto result = Apply(*sink);
+  EXPECT_NE(Message(result.status()).find("row-level security policy"), std::string_view::npos)
+      << Message(result.status());
+  EXPECT_EQ(target->All("SELECT id, v FROM public.t"), "2|hidden");
+}
+
 TEST_P(ExistingTables, AReplicaChecksNoForeignKeys) {
   MakeFamily("");
   auto sink = Open(Options());

@@ -45,6 +45,20 @@ TEST_F(ConnectionTest, KeepsTheServersNoticesToItself) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
+TEST_F(ConnectionTest, LetsNoPolicyHideRowsUnlessToldSo) {
+  const auto row_security = [](const ConnectionOptions& options) {
+    auto connection = Connection::Connect(options);
+    EXPECT_TRUE(connection.ok()) << connection.status();
+    const auto result = connection->Query("SHOW row_security");
+    EXPECT_TRUE(result.ok()) << result.status();
+    return std::string(result->text(0, 0));
+  };
+  ConnectionOptions options = TestServer();
+  EXPECT_EQ(row_security(options), "off");
+  options.AddSetting("row_security", "on");
+  EXPECT_EQ(row_security(options), "on");
+}
+
 TEST_F(ConnectionTest, RefusesANulByteInAParameter) {
   Connection connection = ConnectToTestServer();
   const std::array<Parameter, 1> parameters = {"a\0b"sv};
